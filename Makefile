@@ -1,0 +1,116 @@
+# modelreg: a model registry in PostgreSQL.
+#
+#   make && make install     build and install for the pg_config on PATH (or PG_CONFIG=…)
+#   make test                everything, in a private cluster; nothing is installed
+#   make demo | bench | lint | memcheck | test-all-versions
+#
+# Builds are in-tree only.  The second group of goals needs no PostgreSQL to begin
+# with: tools/setup looks for the packages they use and, for root, installs them.
+
+PG_CONFIG ?= pg_config
+.DEFAULT_GOAL := all
+
+# ---- Goals that are scripts ------------------------------------------------
+
+SCRIPT_GOALS = setup test demo bench lint memcheck test-all-versions
+
+# pg_cron can be created in one database only: that of the regression tests.
+TEST_RUN = MODELREG_CRON_DATABASE=contrib_regression tools/with-cluster test/run
+
+.PHONY: $(SCRIPT_GOALS)
+
+setup:
+	tools/setup all
+
+test:
+	tools/setup test
+	$(TEST_RUN)
+
+demo:
+	tools/setup demo
+	tools/with-cluster tools/python demo/demo.py
+
+bench:
+	tools/setup demo
+	tools/with-cluster tools/python bench/bench.py
+
+lint:
+	tools/setup lint
+	tools/lint
+
+memcheck:
+	tools/setup memcheck
+	MODELREG_VALGRIND=1 SUITES=regress $(TEST_RUN)
+
+test-all-versions:
+	tools/setup test
+	tools/test-all-versions
+
+# ---- The extension, by PGXS --------------------------------------------------
+
+# PGXS is read for every goal but the scripts, "all" included.
+ifneq (,$(or $(filter-out $(SCRIPT_GOALS),$(MAKECMDGOALS)),$(if $(MAKECMDGOALS),,all)))
+
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+ifeq (,$(wildcard $(PGXS)))
+$(error $(PG_CONFIG) knows no PGXS: install the server development package (as root: make setup), or give PG_CONFIG)
+endif
+
+EXTENSION = modelreg
+EXTVERSION := $(shell sed -n "s/^default_version *= *'\([^']*\)'.*/\1/p" modelreg.control)
+MODULE_big = modelreg
+PGFILEDESC = "modelreg - model registry"
+
+# := because PGXS asks "ifdef", and an empty list must not count.
+OBJS := $(patsubst %.c,%.o,$(sort $(wildcard src/*.c)))
+
+# The install script is assembled from ordered parts.  A part says CREATE OR
+# REPLACE where an update script may repeat it; an install script must not
+# replace what is already there.
+SQL_PARTS := $(sort $(wildcard sql/install/*.sql))
+EXTENSION_SQL := sql/modelreg--$(EXTVERSION).sql
+DATA := $(wildcard sql/modelreg--*--*.sql)
+DATA_built := $(EXTENSION_SQL)
+DOCS := $(wildcard docs/*.md)
+
+PG_CPPFLAGS = -DMODELREG_VERSION='"$(EXTVERSION)"'
+
+# Library names are taken from the server's own list, so that we link exactly
+# what it was built with.
+SHLIB_LINK += $(filter -lcrypto,$(LIBS))
+
+# WERROR and ASSERT are for developers and CI (the scripts above set both):
+# other compilers warn about other things, and a server without assertions
+# should not get a module that aborts.
+PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare \
+	-Wno-missing-field-initializers $(if $(WERROR),-Werror) \
+	$(if $(ASSERT),-DUSE_ASSERT_CHECKING)
+
+REGRESS := $(patsubst test/sql/%.sql,%,$(sort $(wildcard test/sql/*.sql)))
+REGRESS_OPTS = --inputdir=test --load-extension=modelreg
+ISOLATION := $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
+# PGXS looks for expected/ below output_iso, which we do not have.
+ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=modelreg
+TAP_TESTS := $(if $(wildcard test/t/*.pl),1)
+PROVE_TESTS = test/t/*.pl
+
+EXTRA_CLEAN = results output_iso tmp_check regression.diffs regression.out
+
+# Packagers configure the server with LLVM; the machine that builds may lack
+# its clang.  The module then works without the inlining bitcode.
+ifeq (,$(wildcard $(shell sed -n 's/^CLANG *= *//p' $(dir $(PGXS))../Makefile.global)))
+override with_llvm = no
+endif
+
+include $(PGXS)
+
+# Makefile.global sets it, so it is added to afterwards.
+PROVE_FLAGS += -I test/t
+
+# PGXS tracks no headers.
+$(OBJS) $(OBJS:.o=.bc): $(wildcard src/*.h)
+
+$(EXTENSION_SQL): $(SQL_PARTS) modelreg.control
+	sed 's/^CREATE OR REPLACE /CREATE /' $(SQL_PARTS) > $@
+
+endif

@@ -1,0 +1,276 @@
+/* ------------------------------------------------------------------
+ * Tables.  What shapes them is what survives pg_dump, a parallel pg_restore,
+ * logical replication and crashes: no foreign keys among them, no sequences,
+ * no rows of our own, columns only ever added, no trigger that a COPY fires.
+ * Integrity is kept by the functions, by row locks and by the guard triggers,
+ * and checked by modelreg_verify and modelreg_audit_verify.
+ * ------------------------------------------------------------------ */
+CREATE TABLE modelreg.model (
+	model_key uuid NOT NULL
+		CONSTRAINT model_pkey PRIMARY KEY,
+	model_name text COLLATE "C" NOT NULL
+		CONSTRAINT model_model_name_key UNIQUE
+		CONSTRAINT model_model_name_check
+			CHECK (pg_catalog.octet_length(model_name) BETWEEN 1 AND 200),
+	model_type text COLLATE "C" NOT NULL
+		CONSTRAINT model_model_type_check
+			CHECK (pg_catalog.octet_length(model_type) BETWEEN 1 AND 200),
+	description text NOT NULL DEFAULT '',
+	tags text[] COLLATE "C" NOT NULL DEFAULT '{}',
+	properties jsonb NOT NULL DEFAULT '{}'
+		CONSTRAINT model_properties_check
+			CHECK (pg_catalog.jsonb_typeof(properties) OPERATOR(pg_catalog.=) 'object'::text),
+	exclusive_production boolean NOT NULL DEFAULT true,
+	max_versions integer
+		CONSTRAINT model_max_versions_check
+			CHECK (max_versions OPERATOR(pg_catalog.>=) 1 OR max_versions OPERATOR(pg_catalog.=) -1),
+	auto_cleanup boolean,
+	require_metadata boolean,
+	created_at timestamptz NOT NULL,
+	created_by text COLLATE "C" NOT NULL,
+	last_version_number integer NOT NULL DEFAULT 0,
+	last_registered_at timestamptz,
+	last_id_suffix integer NOT NULL DEFAULT 0,
+	highest_version text COLLATE "C",
+	audit_seq bigint NOT NULL DEFAULT 0,
+	audit_at timestamptz,
+	audit_hash bytea NOT NULL
+		DEFAULT '\x0000000000000000000000000000000000000000000000000000000000000000'
+		CONSTRAINT model_audit_hash_check
+			CHECK (pg_catalog.octet_length(audit_hash) OPERATOR(pg_catalog.=) 32)
+) WITH (fillfactor = 50);	-- every write to a model updates its counters: leave room for HOT
+
+COMMENT ON TABLE modelreg.model IS 'The models: named groups of versions, with their settings and counters.';
+COMMENT ON COLUMN modelreg.model.model_key IS 'Immutable identity (UUID version 7); versions and the audit chain refer to it, so a rename touches neither.';
+COMMENT ON COLUMN modelreg.model.model_name IS 'Unique name, 1 to 200 bytes; modelreg_rename_model changes it.';
+COMMENT ON COLUMN modelreg.model.model_type IS 'Type the model was created with, such as isolation_forest; each version states its own.';
+COMMENT ON COLUMN modelreg.model.description IS 'Free text for people.';
+COMMENT ON COLUMN modelreg.model.tags IS 'Labels of the model as a whole.';
+COMMENT ON COLUMN modelreg.model.properties IS 'Key/value metadata of the model, a JSON object.';
+COMMENT ON COLUMN modelreg.model.exclusive_production IS 'Whether at most one version may be in production (the default).';
+COMMENT ON COLUMN modelreg.model.max_versions IS 'Versions that cleanup keeps; -1: all; NULL: as modelreg.max_versions says.';
+COMMENT ON COLUMN modelreg.model.auto_cleanup IS 'Whether a registration removes versions beyond max_versions; NULL: as modelreg.auto_cleanup says.';
+COMMENT ON COLUMN modelreg.model.require_metadata IS 'Whether a registration needs at least one metric; NULL: as modelreg.require_metadata says.';
+COMMENT ON COLUMN modelreg.model.created_at IS 'When the model was created.';
+COMMENT ON COLUMN modelreg.model.created_by IS 'Role that created the model.';
+COMMENT ON COLUMN modelreg.model.last_version_number IS 'Counter: the number of the newest version ever registered.';
+COMMENT ON COLUMN modelreg.model.last_registered_at IS 'Counter: registered_at of the newest version ever registered.';
+COMMENT ON COLUMN modelreg.model.last_id_suffix IS 'Counter: how many ids were issued in the second of last_registered_at.';
+COMMENT ON COLUMN modelreg.model.highest_version IS 'Counter: the highest version ever registered, by SemVer precedence.';
+COMMENT ON COLUMN modelreg.model.audit_seq IS 'Head of the audit chain: number of its last event.';
+COMMENT ON COLUMN modelreg.model.audit_at IS 'Head of the audit chain: time of its last event.';
+COMMENT ON COLUMN modelreg.model.audit_hash IS 'Head of the audit chain: hash of its last event (32 bytes).';
+
+CREATE TABLE modelreg.model_version (
+	model_id text COLLATE "C" NOT NULL
+		CONSTRAINT model_version_pkey PRIMARY KEY,
+	model_key uuid NOT NULL,
+	model_name text COLLATE "C" NOT NULL,
+	model_type text COLLATE "C" NOT NULL,
+	version text COLLATE "C" NOT NULL
+		CONSTRAINT model_version_version_check
+			CHECK (pg_catalog.octet_length(version) BETWEEN 5 AND 255),
+	version_number integer NOT NULL
+		CONSTRAINT model_version_version_number_check
+			CHECK (version_number OPERATOR(pg_catalog.>) 0),
+	created_at timestamptz NOT NULL,
+	registered_at timestamptz NOT NULL,
+	registered_by text COLLATE "C" NOT NULL,
+	checksum text COLLATE "C" NOT NULL
+		CONSTRAINT model_version_checksum_check
+			CHECK (checksum OPERATOR(pg_catalog.~) '^[0-9a-f]{64}$'::text),
+	artifact_size bigint NOT NULL
+		CONSTRAINT model_version_artifact_size_check
+			CHECK (artifact_size OPERATOR(pg_catalog.>) 0::bigint),
+	model_config jsonb NOT NULL DEFAULT '{}'
+		CONSTRAINT model_version_model_config_check
+			CHECK (pg_catalog.jsonb_typeof(model_config) OPERATOR(pg_catalog.=) 'object'::text),
+	training_metadata jsonb NOT NULL DEFAULT '{}'
+		CONSTRAINT model_version_training_metadata_check
+			CHECK (pg_catalog.jsonb_typeof(training_metadata) OPERATOR(pg_catalog.=) 'object'::text),
+	dataset_version text,
+	parent_ids text[] COLLATE "C" NOT NULL DEFAULT '{}',
+	deployment_stage modelreg.deployment_stage NOT NULL DEFAULT 'development',
+	deployed_at timestamptz,
+	performance_metrics jsonb NOT NULL DEFAULT '{}'
+		CONSTRAINT model_version_performance_metrics_check
+			CHECK (pg_catalog.jsonb_typeof(performance_metrics) OPERATOR(pg_catalog.=) 'object'::text),
+	tags text[] COLLATE "C" NOT NULL DEFAULT '{}',
+	notes text NOT NULL DEFAULT '',
+	properties jsonb NOT NULL DEFAULT '{}'
+		CONSTRAINT model_version_properties_check
+			CHECK (pg_catalog.jsonb_typeof(properties) OPERATOR(pg_catalog.=) 'object'::text),
+	exclusive_production boolean NOT NULL DEFAULT true,
+	CONSTRAINT model_version_version_key UNIQUE (model_key, version),
+	CONSTRAINT model_version_version_number_key UNIQUE (model_key, version_number)
+);
+
+CREATE UNIQUE INDEX model_version_one_production ON modelreg.model_version (model_key)
+	WHERE deployment_stage OPERATOR(pg_catalog.=) 'production'::modelreg.deployment_stage
+		AND exclusive_production;
+CREATE INDEX model_version_checksum_idx ON modelreg.model_version (checksum);
+CREATE INDEX model_version_newest_idx ON modelreg.model_version (registered_at, model_id);
+CREATE INDEX model_version_newest_by_type_idx
+	ON modelreg.model_version (model_type, registered_at, model_id);
+CREATE INDEX model_version_newest_by_stage_idx
+	ON modelreg.model_version (deployment_stage, registered_at, model_id);
+CREATE INDEX model_version_newest_by_type_stage_idx
+	ON modelreg.model_version (model_type, deployment_stage, registered_at, model_id);
+CREATE INDEX model_version_stage_of_model_idx
+	ON modelreg.model_version (model_key, deployment_stage, version_number);
+CREATE INDEX model_version_tags_idx ON modelreg.model_version USING gin (tags);
+
+COMMENT ON TABLE modelreg.model_version IS 'The registered versions: metadata, stage and the SHA-256 of the bytes.';
+COMMENT ON COLUMN modelreg.model_version.model_id IS 'Identifier: <model_name>_<YYYYMMDD>_<HHMMSS> of registered_at in UTC, with _2, _3 ... in the same second; never re-issued.';
+COMMENT ON COLUMN modelreg.model_version.model_key IS 'The model that the version belongs to (modelreg.model.model_key).';
+COMMENT ON COLUMN modelreg.model_version.model_name IS 'Copy of the model''s present name, kept by modelreg_rename_model; the id keeps the old one.';
+COMMENT ON COLUMN modelreg.model_version.model_type IS 'Type of the model, such as isolation_forest.';
+COMMENT ON COLUMN modelreg.model_version.version IS 'Semantic Versioning 2.0.0 version, unique within the model.';
+COMMENT ON COLUMN modelreg.model_version.version_number IS 'Counts 1, 2, 3 ... within the model, without gaps; the newest version has the highest.';
+COMMENT ON COLUMN modelreg.model_version.created_at IS 'When the model was trained, as the registering client says.';
+COMMENT ON COLUMN modelreg.model_version.registered_at IS 'When it was registered; increases within a model.';
+COMMENT ON COLUMN modelreg.model_version.registered_by IS 'Role that registered it.';
+COMMENT ON COLUMN modelreg.model_version.checksum IS 'SHA-256 of the artifact, 64 lower-case hexadecimal digits.';
+COMMENT ON COLUMN modelreg.model_version.artifact_size IS 'Size of the artifact in bytes.';
+COMMENT ON COLUMN modelreg.model_version.model_config IS 'Training configuration (hyperparameters), a JSON object.';
+COMMENT ON COLUMN modelreg.model_version.training_metadata IS 'Training history, a JSON object.';
+COMMENT ON COLUMN modelreg.model_version.dataset_version IS 'Version of the data set that it was trained on.';
+COMMENT ON COLUMN modelreg.model_version.parent_ids IS 'Lineage: model_ids that this version was derived from; a parent may have been deleted since.';
+COMMENT ON COLUMN modelreg.model_version.deployment_stage IS 'Present deployment stage.';
+COMMENT ON COLUMN modelreg.model_version.deployed_at IS 'When it last moved to another stage; NULL if it never did.';
+COMMENT ON COLUMN modelreg.model_version.performance_metrics IS 'Metrics: a flat JSON object of finite numbers.';
+COMMENT ON COLUMN modelreg.model_version.tags IS 'Labels to filter by.';
+COMMENT ON COLUMN modelreg.model_version.notes IS 'Free text for people.';
+COMMENT ON COLUMN modelreg.model_version.properties IS 'Key/value metadata kept for clients; nothing in this version of modelreg changes it.';
+COMMENT ON COLUMN modelreg.model_version.exclusive_production IS 'Copy of the model''s exclusive_production, for the index that allows one production version.';
+
+CREATE TABLE modelreg.artifact (
+	sha256 bytea NOT NULL
+		CONSTRAINT artifact_pkey PRIMARY KEY
+		CONSTRAINT artifact_sha256_check
+			CHECK (pg_catalog.octet_length(sha256) OPERATOR(pg_catalog.=) 32),
+	artifact_size bigint NOT NULL
+		CONSTRAINT artifact_artifact_size_check
+			CHECK (artifact_size OPERATOR(pg_catalog.>) 0::bigint),
+	storage text COLLATE "C" NOT NULL DEFAULT 'database',
+	stored_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+);
+COMMENT ON TABLE modelreg.artifact IS 'The stored artifacts, each once however many versions share it; cleanup removes what no version uses.';
+COMMENT ON COLUMN modelreg.artifact.sha256 IS 'SHA-256 of the bytes (32 bytes); model_version.checksum is its hexadecimal form.';
+COMMENT ON COLUMN modelreg.artifact.artifact_size IS 'Size in bytes.';
+COMMENT ON COLUMN modelreg.artifact.storage IS 'Where the bytes are: database.';
+COMMENT ON COLUMN modelreg.artifact.stored_at IS 'When the bytes were first stored.';
+
+CREATE TABLE modelreg.artifact_chunk (
+	sha256 bytea NOT NULL,
+	chunk_no integer NOT NULL,
+	chunk uuid NOT NULL,
+	byte_offset bigint NOT NULL,
+	CONSTRAINT artifact_chunk_pkey PRIMARY KEY (sha256, chunk_no)
+);
+CREATE INDEX artifact_chunk_chunk_idx ON modelreg.artifact_chunk (chunk);
+COMMENT ON TABLE modelreg.artifact_chunk IS 'Which chunks an artifact consists of, in order.';
+COMMENT ON COLUMN modelreg.artifact_chunk.sha256 IS 'The artifact (modelreg.artifact.sha256).';
+COMMENT ON COLUMN modelreg.artifact_chunk.chunk_no IS 'Position of the chunk in the artifact, from 0.';
+COMMENT ON COLUMN modelreg.artifact_chunk.chunk IS 'The chunk (modelreg.chunk.chunk).';
+COMMENT ON COLUMN modelreg.artifact_chunk.byte_offset IS 'Offset of the chunk''s first byte in the artifact.';
+
+CREATE TABLE modelreg.chunk (
+	chunk uuid NOT NULL
+		CONSTRAINT chunk_pkey PRIMARY KEY,
+	raw_size integer NOT NULL
+		CONSTRAINT chunk_raw_size_check CHECK (raw_size OPERATOR(pg_catalog.>) 0),
+	stored_size integer NOT NULL
+		CONSTRAINT chunk_stored_size_check CHECK (stored_size OPERATOR(pg_catalog.>) 0),
+	codec smallint NOT NULL DEFAULT 0
+);
+COMMENT ON TABLE modelreg.chunk IS 'Runs of artifact bytes, each held in rows of chunk_piece.';
+COMMENT ON COLUMN modelreg.chunk.chunk IS 'Identity (UUID version 7).';
+COMMENT ON COLUMN modelreg.chunk.raw_size IS 'Size of the bytes as registered.';
+COMMENT ON COLUMN modelreg.chunk.stored_size IS 'Size of the bytes as stored.';
+COMMENT ON COLUMN modelreg.chunk.codec IS 'How the bytes are stored: 0 = as they are.';
+
+-- A row of 8,096 bytes fills a page.  The table must never gain a column: a
+-- wider row would no longer fit.
+CREATE TABLE modelreg.chunk_piece (
+	chunk uuid NOT NULL,
+	piece_no integer NOT NULL,
+	data bytea NOT NULL,
+	CONSTRAINT chunk_piece_pkey PRIMARY KEY (chunk, piece_no)
+) USING heap;
+ALTER TABLE modelreg.chunk_piece ALTER COLUMN data SET STORAGE PLAIN;
+COMMENT ON TABLE modelreg.chunk_piece IS 'The bytes of the chunks in rows that fill a page each; granted to nobody, read and written in C.';
+COMMENT ON COLUMN modelreg.chunk_piece.chunk IS 'The chunk (modelreg.chunk.chunk).';
+COMMENT ON COLUMN modelreg.chunk_piece.piece_no IS 'Position of the piece in the chunk, from 0.';
+COMMENT ON COLUMN modelreg.chunk_piece.data IS 'Up to 8,096 bytes; every piece but a chunk''s last has exactly as many.';
+
+CREATE TABLE modelreg.stage_rule (
+	from_stage modelreg.deployment_stage NOT NULL,
+	to_stage modelreg.deployment_stage NOT NULL,
+	allowed boolean NOT NULL,
+	CONSTRAINT stage_rule_pkey PRIMARY KEY (from_stage, to_stage),
+	CONSTRAINT stage_rule_check CHECK (from_stage OPERATOR(pg_catalog.<>) to_stage)
+);
+COMMENT ON TABLE modelreg.stage_rule IS 'Deviations from the built-in legal stage moves (all but archived to production); empty at first.';
+COMMENT ON COLUMN modelreg.stage_rule.from_stage IS 'Stage that the move leaves.';
+COMMENT ON COLUMN modelreg.stage_rule.to_stage IS 'Stage that the move enters.';
+COMMENT ON COLUMN modelreg.stage_rule.allowed IS 'Whether the move is legal.';
+
+CREATE TABLE modelreg.metric_direction (
+	metric text COLLATE "C" NOT NULL
+		CONSTRAINT metric_direction_pkey PRIMARY KEY,
+	higher_is_better boolean NOT NULL
+);
+COMMENT ON TABLE modelreg.metric_direction IS 'Metrics whose better direction differs from what their name suggests; empty at first.';
+COMMENT ON COLUMN modelreg.metric_direction.metric IS 'Name of the metric.';
+COMMENT ON COLUMN modelreg.metric_direction.higher_is_better IS 'Whether a higher value is better.';
+
+CREATE TABLE modelreg.audit_event (
+	model_key uuid NOT NULL,
+	seq bigint NOT NULL,
+	at timestamptz NOT NULL,
+	event text COLLATE "C" NOT NULL,
+	model_name text COLLATE "C",
+	model_id text COLLATE "C",
+	session_user_name text COLLATE "C" NOT NULL,
+	actor text COLLATE "C" NOT NULL,
+	client jsonb NOT NULL,
+	xid xid8 NOT NULL,
+	old_values jsonb,
+	new_values jsonb,
+	reason text NOT NULL,
+	format smallint NOT NULL,
+	hash bytea NOT NULL
+		CONSTRAINT audit_event_hash_check
+			CHECK (pg_catalog.octet_length(hash) OPERATOR(pg_catalog.=) 32),
+	CONSTRAINT audit_event_pkey PRIMARY KEY (model_key, seq)
+);
+CREATE INDEX audit_event_model_id_idx ON modelreg.audit_event (model_id, seq);
+CREATE INDEX audit_event_model_name_idx ON modelreg.audit_event (model_name, at);
+CREATE INDEX audit_event_at_idx ON modelreg.audit_event (at);
+COMMENT ON TABLE modelreg.audit_event IS 'The append-only audit trail: a hash chain for each model, and one (nil model_key) for what belongs to no model.';
+COMMENT ON COLUMN modelreg.audit_event.model_key IS 'The chain: the model''s key, or the nil UUID for events of the registry as a whole.';
+COMMENT ON COLUMN modelreg.audit_event.seq IS 'Number of the event in its chain, from 1 without gaps.';
+COMMENT ON COLUMN modelreg.audit_event.at IS 'When it happened; increases within a chain.';
+COMMENT ON COLUMN modelreg.audit_event.event IS 'What happened: register, stage, update, delete, model_create, model_update, model_rename, model_delete, stage_rule, metric_direction, cleanup.';
+COMMENT ON COLUMN modelreg.audit_event.model_name IS 'Name of the model at that time (checked against the chain by modelreg_audit_verify); NULL in the registry chain.';
+COMMENT ON COLUMN modelreg.audit_event.model_id IS 'The version concerned, if one was.';
+COMMENT ON COLUMN modelreg.audit_event.session_user_name IS 'Role that the session logged in as.';
+COMMENT ON COLUMN modelreg.audit_event.actor IS 'Role that acted (after SET ROLE).';
+COMMENT ON COLUMN modelreg.audit_event.client IS 'Client address, and application_name as the client''s claim.';
+COMMENT ON COLUMN modelreg.audit_event.xid IS 'Transaction that recorded it.';
+COMMENT ON COLUMN modelreg.audit_event.old_values IS 'What was there before: the changed fields, or the whole row of what was deleted.';
+COMMENT ON COLUMN modelreg.audit_event.new_values IS 'What is there since: the changed fields, the whole row of a registration, or the cause of a deletion.';
+COMMENT ON COLUMN modelreg.audit_event.reason IS 'Why, as the caller said.';
+COMMENT ON COLUMN modelreg.audit_event.format IS 'Layout of what is hashed: 1.';
+COMMENT ON COLUMN modelreg.audit_event.hash IS 'SHA-256 of the previous event''s hash and this event (32 bytes).';
+
+SELECT pg_catalog.pg_extension_config_dump('modelreg.model'::pg_catalog.regclass, ''::pg_catalog.text);
+SELECT pg_catalog.pg_extension_config_dump('modelreg.model_version'::pg_catalog.regclass, ''::pg_catalog.text);
+SELECT pg_catalog.pg_extension_config_dump('modelreg.artifact'::pg_catalog.regclass, ''::pg_catalog.text);
+SELECT pg_catalog.pg_extension_config_dump('modelreg.artifact_chunk'::pg_catalog.regclass, ''::pg_catalog.text);
+SELECT pg_catalog.pg_extension_config_dump('modelreg.chunk'::pg_catalog.regclass, ''::pg_catalog.text);
+SELECT pg_catalog.pg_extension_config_dump('modelreg.chunk_piece'::pg_catalog.regclass, ''::pg_catalog.text);
+SELECT pg_catalog.pg_extension_config_dump('modelreg.stage_rule'::pg_catalog.regclass, ''::pg_catalog.text);
+SELECT pg_catalog.pg_extension_config_dump('modelreg.metric_direction'::pg_catalog.regclass, ''::pg_catalog.text);
+SELECT pg_catalog.pg_extension_config_dump('modelreg.audit_event'::pg_catalog.regclass, ''::pg_catalog.text);

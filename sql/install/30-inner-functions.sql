@@ -1,0 +1,191 @@
+/* ------------------------------------------------------------------
+ * Inner functions.  They are called by the functions of the API, by the
+ * triggers and by the views; all of them run with the rights of the caller.
+ * ------------------------------------------------------------------ */
+
+-- Semantic Versioning 2.0.0
+CREATE FUNCTION modelreg.semver_valid(version text) RETURNS boolean
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'modelreg_semver_valid';
+COMMENT ON FUNCTION modelreg.semver_valid(text) IS
+	'Whether the text is a Semantic Versioning 2.0.0 version of at most 255 bytes.';
+
+CREATE FUNCTION modelreg.semver_compare(a text, b text) RETURNS integer
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'modelreg_semver_compare';
+COMMENT ON FUNCTION modelreg.semver_compare(text, text) IS
+	'-1, 0 or 1 as version a precedes, equals or follows version b by SemVer precedence (build metadata does not count); 22023 for anything else than SemVer.';
+
+CREATE FUNCTION modelreg.semver_next_minor(version text) RETURNS text
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'modelreg_semver_next_minor';
+COMMENT ON FUNCTION modelreg.semver_next_minor(text) IS
+	'The next minor version: 1.4.2-rc.1 gives 1.5.0.';
+
+-- What the trail holds of a row: jsonb in which nothing depends on a setting.
+CREATE FUNCTION modelreg.utc_text(instant timestamptz) RETURNS text
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
+	AS $$SELECT pg_catalog.to_char(pg_catalog.timezone('UTC'::pg_catalog.text, instant), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'::pg_catalog.text)$$;
+COMMENT ON FUNCTION modelreg.utc_text(timestamptz) IS
+	'The instant in UTC as ISO 8601 with microseconds, whatever the session''s TimeZone.';
+
+CREATE FUNCTION modelreg.version_snapshot(v modelreg.model_version) RETURNS jsonb
+	LANGUAGE sql STABLE PARALLEL SAFE
+	AS $$SELECT pg_catalog.jsonb_concat(pg_catalog.to_jsonb(v), pg_catalog.jsonb_build_object(
+		'created_at', modelreg.utc_text(v.created_at),
+		'registered_at', modelreg.utc_text(v.registered_at),
+		'deployed_at', modelreg.utc_text(v.deployed_at)))$$;
+COMMENT ON FUNCTION modelreg.version_snapshot(modelreg.model_version) IS
+	'The version as the audit trail records it: all columns, timestamps in UTC.';
+
+CREATE FUNCTION modelreg.model_snapshot(m modelreg.model) RETURNS jsonb
+	LANGUAGE sql STABLE PARALLEL SAFE
+	AS $$SELECT pg_catalog.jsonb_build_object(
+		'model_name', m.model_name,
+		'model_type', m.model_type,
+		'description', m.description,
+		'tags', m.tags,
+		'properties', m.properties,
+		'exclusive_production', m.exclusive_production,
+		'max_versions', m.max_versions,
+		'auto_cleanup', m.auto_cleanup,
+		'require_metadata', m.require_metadata,
+		'created_at', modelreg.utc_text(m.created_at),
+		'created_by', m.created_by)$$;
+COMMENT ON FUNCTION modelreg.model_snapshot(modelreg.model) IS
+	'The model as the audit trail records it: name and settings, without the counters.';
+
+CREATE FUNCTION modelreg.audit_hash(
+	previous bytea,
+	format smallint,
+	model_key uuid,
+	seq bigint,
+	at timestamptz,
+	event text,
+	model_id text,
+	session_user_name text,
+	actor text,
+	client jsonb,
+	xid xid8,
+	old_values jsonb,
+	new_values jsonb,
+	reason text
+) RETURNS bytea
+	LANGUAGE sql STABLE PARALLEL SAFE
+	AS $$SELECT pg_catalog.sha256(pg_catalog.byteacat(previous, pg_catalog.convert_to(
+		pg_catalog.jsonb_build_array(
+			format,
+			model_key::pg_catalog.text,
+			seq,
+			(EXTRACT(epoch FROM at) OPERATOR(pg_catalog.*) 1000000::pg_catalog.numeric)::pg_catalog.int8,
+			event,
+			model_id,
+			session_user_name,
+			actor,
+			client,
+			xid::pg_catalog.text,
+			old_values,
+			new_values,
+			reason)::pg_catalog.text, 'UTF8'::pg_catalog.name)))$$;
+COMMENT ON FUNCTION modelreg.audit_hash(bytea, smallint, uuid, bigint, timestamptz, text, text, text, text, jsonb, xid8, jsonb, jsonb, text) IS
+	'The hash of an event: SHA-256 of the previous hash and the UTF-8 of the event as a JSON array (format 1).';
+
+-- Settings are read in C only; these let SQL ask for the value in force.
+CREATE FUNCTION modelreg.setting_max_versions() RETURNS integer
+	LANGUAGE c STABLE PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'modelreg_setting_max_versions';
+COMMENT ON FUNCTION modelreg.setting_max_versions() IS
+	'The value of modelreg.max_versions in this session.';
+
+CREATE FUNCTION modelreg.library_version() RETURNS text
+	LANGUAGE c STABLE PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'modelreg_library_version';
+COMMENT ON FUNCTION modelreg.library_version() IS
+	'The version of the loaded shared library.';
+
+-- Triggers
+CREATE FUNCTION modelreg.guard_statement() RETURNS trigger
+	LANGUAGE c AS 'MODULE_PATHNAME', 'modelreg_guard_statement';
+COMMENT ON FUNCTION modelreg.guard_statement() IS
+	'Refuses direct INSERT by others than owner and superuser, and TRUNCATE by anybody.';
+
+CREATE FUNCTION modelreg.guard_model() RETURNS trigger
+	LANGUAGE c AS 'MODULE_PATHNAME', 'modelreg_guard_model';
+COMMENT ON FUNCTION modelreg.guard_model() IS
+	'Refuses changes of a model''s identity, counters that shrink, and deletion while it has versions.';
+
+CREATE FUNCTION modelreg.guard_version() RETURNS trigger
+	LANGUAGE c AS 'MODULE_PATHNAME', 'modelreg_guard_version';
+COMMENT ON FUNCTION modelreg.guard_version() IS
+	'Refuses changes of what a registration fixed, moves that are not legal, and deletion in production.';
+
+CREATE FUNCTION modelreg.stamp_version() RETURNS trigger
+	LANGUAGE c AS 'MODULE_PATHNAME', 'modelreg_stamp_version';
+COMMENT ON FUNCTION modelreg.stamp_version() IS
+	'Sets deployed_at when plain SQL moves a version to another stage.';
+
+CREATE FUNCTION modelreg.guard_bytes() RETURNS trigger
+	LANGUAGE c AS 'MODULE_PATHNAME', 'modelreg_guard_bytes';
+COMMENT ON FUNCTION modelreg.guard_bytes() IS
+	'Refuses changes of stored bytes, and deletion of what something refers to.';
+
+CREATE FUNCTION modelreg.guard_audit() RETURNS trigger
+	LANGUAGE c AS 'MODULE_PATHNAME', 'modelreg_guard_audit';
+COMMENT ON FUNCTION modelreg.guard_audit() IS
+	'Refuses every change and deletion in the audit trail.';
+
+CREATE FUNCTION modelreg.guard_setting() RETURNS trigger
+	LANGUAGE c AS 'MODULE_PATHNAME', 'modelreg_guard_setting';
+COMMENT ON FUNCTION modelreg.guard_setting() IS
+	'Refuses changes of stage rules and metric directions by others than admins.';
+
+CREATE FUNCTION modelreg.record_version() RETURNS trigger
+	LANGUAGE c AS 'MODULE_PATHNAME', 'modelreg_record_version';
+COMMENT ON FUNCTION modelreg.record_version() IS
+	'Appends stage moves, metadata changes and deletions to the audit trail.';
+
+CREATE FUNCTION modelreg.record_model() RETURNS trigger
+	LANGUAGE c AS 'MODULE_PATHNAME', 'modelreg_record_model';
+COMMENT ON FUNCTION modelreg.record_model() IS
+	'Appends changes of a model''s settings and its deletion to the audit trail, and keeps the versions'' copies of its name.';
+
+CREATE FUNCTION modelreg.record_setting() RETURNS trigger
+	LANGUAGE c AS 'MODULE_PATHNAME', 'modelreg_record_setting';
+COMMENT ON FUNCTION modelreg.record_setting() IS
+	'Appends changes of stage rules and metric directions to the audit trail.';
+
+-- Retention: the steps of modelreg_cleanup, each a transaction of its own
+CREATE FUNCTION modelreg.cleanup_begin(model_name text, batch_size integer) RETURNS uuid[]
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'modelreg_cleanup_begin';
+COMMENT ON FUNCTION modelreg.cleanup_begin(text, integer) IS
+	'Checks the caller, the arguments and the transaction of a cleanup; returns the keys of the models to look at.';
+
+CREATE FUNCTION modelreg.cleanup_versions(model_key uuid, keep_production boolean, batch_size integer) RETURNS integer
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'modelreg_cleanup_versions';
+COMMENT ON FUNCTION modelreg.cleanup_versions(uuid, boolean, integer) IS
+	'Deletes up to batch_size of the model''s oldest versions beyond its max_versions; returns how many it deleted. Locks the model''s row.';
+
+CREATE FUNCTION modelreg.cleanup_artifacts(batch_size integer) RETURNS integer
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'modelreg_cleanup_artifacts';
+COMMENT ON FUNCTION modelreg.cleanup_artifacts(integer) IS
+	'Removes up to batch_size artifacts that no version uses, with their bytes; returns how many it removed.';
+
+CREATE FUNCTION modelreg.cleanup_end(deleted bigint, artifacts bigint, keep_production boolean, model_name text) RETURNS void
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'modelreg_cleanup_end';
+COMMENT ON FUNCTION modelreg.cleanup_end(bigint, bigint, boolean, text) IS
+	'Records a cleanup that removed something in the registry''s audit chain.';
+
+-- Which way is up for a metric
+CREATE FUNCTION modelreg.higher_is_better(metric text) RETURNS boolean
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
+	AS $$SELECT COALESCE(
+		(SELECT d.higher_is_better FROM modelreg.metric_direction AS d
+		 WHERE d.metric OPERATOR(pg_catalog.=) $1),
+		pg_catalog.lower($1) OPERATOR(pg_catalog.!~)
+		'(^|_)(loss|logloss|error|errors|err|mae|mse|rmse|mape|smape|msle|rmsle|mad|deviance|perplexity|latency|duration|time|seconds|ms|fpr|fnr|eer|wer|cer|brier|regret)(_|$)'::pg_catalog.text)$$;
+COMMENT ON FUNCTION modelreg.higher_is_better(text) IS
+	'Whether a higher value of the metric is better: as modelreg_set_metric_direction said, else by its name.';

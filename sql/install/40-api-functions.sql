@@ -1,0 +1,288 @@
+/* ------------------------------------------------------------------
+ * The API: functions in the extension's schema.
+ *
+ * The writing functions are written in C and run with the rights of the
+ * caller until they have checked its role; see src/actor.c.
+ * ------------------------------------------------------------------ */
+
+-- Registering and loading
+CREATE FUNCTION @extschema@.modelreg_register(
+	artifact bytea,
+	model_type text,
+	version text DEFAULT NULL,
+	model_name text DEFAULT NULL,
+	performance_metrics jsonb DEFAULT '{}',
+	deployment_stage text DEFAULT 'development',
+	tags text[] DEFAULT '{}',
+	notes text DEFAULT '',
+	model_config jsonb DEFAULT '{}',
+	training_metadata jsonb DEFAULT '{}',
+	dataset_version text DEFAULT NULL,
+	parent_ids text[] DEFAULT '{}',
+	created_at timestamptz DEFAULT NULL,
+	expected_checksum text DEFAULT NULL
+) RETURNS modelreg.model_version
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'modelreg_register';
+COMMENT ON FUNCTION @extschema@.modelreg_register(bytea, text, text, text, jsonb, text, text[], text, jsonb, jsonb, text, text[], timestamptz, text) IS
+	'Registers a model version: bytes, SHA-256, metadata, stage, audit record and event in the caller''s transaction. Needs modelreg_writer; canary, production, deprecated and archived need modelreg_admin. Locks the model''s row to the end of the transaction.';
+
+CREATE FUNCTION @extschema@.modelreg_load(
+	model_id text,
+	verify_checksum boolean DEFAULT NULL
+) RETURNS bytea
+	LANGUAGE c STABLE PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'modelreg_load';
+COMMENT ON FUNCTION @extschema@.modelreg_load(text, boolean) IS
+	'The bytes of a version, checked against its SHA-256 (XX001 if they differ) unless verify_checksum, or by default modelreg.verify_checksums, is off. 42704 if there is no such version. Takes no locks; works on a replica.';
+
+CREATE FUNCTION @extschema@.modelreg_load_latest(
+	model_type text DEFAULT NULL,
+	deployment_stage text DEFAULT NULL,
+	min_performance jsonb DEFAULT '{}',
+	tags text[] DEFAULT '{}',
+	model_name text DEFAULT NULL,
+	version text DEFAULT NULL,
+	max_performance jsonb DEFAULT '{}',
+	verify_checksum boolean DEFAULT NULL
+) RETURNS TABLE (
+	model_id text,
+	model_name text,
+	model_type text,
+	version text,
+	deployment_stage modelreg.deployment_stage,
+	checksum text,
+	performance_metrics jsonb,
+	artifact bytea
+)
+	LANGUAGE c STABLE PARALLEL SAFE ROWS 1
+	AS 'MODULE_PATHNAME', 'modelreg_load_latest';
+COMMENT ON FUNCTION @extschema@.modelreg_load_latest(text, text, jsonb, text[], text, text, jsonb, boolean) IS
+	'The newest version that passes all filters, with its verified bytes; no row where nothing matches. Works on a replica.';
+
+CREATE FUNCTION @extschema@.modelreg_find_latest(
+	model_type text DEFAULT NULL,
+	deployment_stage text DEFAULT NULL,
+	min_performance jsonb DEFAULT '{}',
+	tags text[] DEFAULT '{}',
+	model_name text DEFAULT NULL,
+	version text DEFAULT NULL,
+	max_performance jsonb DEFAULT '{}'
+) RETURNS SETOF modelreg.model_version
+	LANGUAGE c STABLE PARALLEL SAFE ROWS 1
+	AS 'MODULE_PATHNAME', 'modelreg_find_latest';
+COMMENT ON FUNCTION @extschema@.modelreg_find_latest(text, text, jsonb, text[], text, text, jsonb) IS
+	'The metadata of the newest version that passes all filters; reads no bytes.';
+
+CREATE FUNCTION @extschema@.modelreg_list(
+	model_type text DEFAULT NULL,
+	deployment_stage text DEFAULT NULL,
+	min_performance jsonb DEFAULT '{}',
+	tags text[] DEFAULT '{}',
+	model_name text DEFAULT NULL,
+	version text DEFAULT NULL,
+	max_performance jsonb DEFAULT '{}',
+	max_rows integer DEFAULT NULL,
+	before_id text DEFAULT NULL
+) RETURNS SETOF modelreg.model_version
+	LANGUAGE c STABLE PARALLEL SAFE ROWS 100
+	AS 'MODULE_PATHNAME', 'modelreg_list';
+COMMENT ON FUNCTION @extschema@.modelreg_list(text, text, jsonb, text[], text, text, jsonb, integer, text) IS
+	'The versions that pass all filters, newest first; at most max_rows of them, those that follow before_id. Pass the last model_id of a page as before_id to get the next.';
+
+CREATE FUNCTION @extschema@.modelreg_info(model_id text) RETURNS SETOF modelreg.model_version
+	LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
+	AS $$SELECT v.* FROM modelreg.model_version AS v WHERE v.model_id OPERATOR(pg_catalog.=) $1$$;
+COMMENT ON FUNCTION @extschema@.modelreg_info(text) IS
+	'The metadata of a version: one row, or none.';
+
+CREATE FUNCTION @extschema@.modelreg_compare(
+	model_ids text[],
+	metrics text[] DEFAULT NULL
+) RETURNS TABLE (
+	metric text,
+	model_id text,
+	version text,
+	deployment_stage modelreg.deployment_stage,
+	value double precision,
+	rank integer,
+	delta double precision,
+	is_best boolean
+)
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+#variable_conflict use_column
+DECLARE
+	missing text;
+BEGIN
+	IF model_ids IS NULL OR cardinality(model_ids) = 0 THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'invalid_parameter_value',
+			MESSAGE = 'model_ids must name at least one version';
+	END IF;
+
+	SELECT coalesce(i, '(null)') INTO missing
+	FROM unnest(model_ids) WITH ORDINALITY AS u (i, n)
+	WHERE NOT EXISTS (SELECT FROM modelreg.model_version AS v WHERE v.model_id = i)
+	ORDER BY n
+	LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'undefined_object',
+			MESSAGE = format('model version "%s" does not exist', missing);
+	END IF;
+
+	RETURN QUERY
+	WITH chosen AS (
+		SELECT DISTINCT ON (v.model_id)
+			v.model_id, v.version, v.deployment_stage, v.performance_metrics, u.n
+		FROM unnest(model_ids) WITH ORDINALITY AS u (i, n)
+		JOIN modelreg.model_version AS v ON v.model_id = u.i
+		ORDER BY v.model_id, u.n
+	), wanted AS (
+		SELECT DISTINCT k.metric COLLATE "C" AS metric
+		FROM unnest(metrics) AS k (metric)
+		WHERE k.metric IS NOT NULL
+		UNION
+		SELECT DISTINCT k.metric COLLATE "C"
+		FROM chosen AS c, jsonb_object_keys(c.performance_metrics) AS k (metric)
+		WHERE metrics IS NULL
+	), graded AS (
+		SELECT w.metric, c.model_id, c.version, c.deployment_stage, c.n,
+			(c.performance_metrics ->> w.metric)::double precision AS value,
+			CASE WHEN modelreg.higher_is_better(w.metric) THEN 1 ELSE -1 END AS direction
+		FROM wanted AS w CROSS JOIN chosen AS c
+	), ranked AS (
+		SELECT g.*,
+			CASE WHEN g.value IS NOT NULL THEN
+				rank() OVER (PARTITION BY g.metric ORDER BY g.value * g.direction DESC NULLS LAST)::integer
+			END AS rank,
+			g.value - first_value(g.value) OVER (PARTITION BY g.metric ORDER BY g.n) AS delta
+		FROM graded AS g
+	)
+	SELECT r.metric, r.model_id, r.version, r.deployment_stage, r.value, r.rank, r.delta,
+		coalesce(r.rank = 1, false)
+	FROM ranked AS r
+	ORDER BY r.metric, r.n;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.modelreg_compare(text[], text[]) IS
+	'The metrics of versions side by side, a row for each metric and version: value, rank (1 is best), difference to the first id. 42704 for a version that does not exist.';
+
+-- Changing versions
+CREATE FUNCTION @extschema@.modelreg_update_stage(
+	model_id text,
+	new_stage text,
+	reason text DEFAULT ''
+) RETURNS modelreg.model_version
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'modelreg_update_stage';
+COMMENT ON FUNCTION @extschema@.modelreg_update_stage(text, text, text) IS
+	'Moves a version to another stage; into production it first demotes the incumbent to deprecated. 55000 for an illegal move; the same stage again changes nothing. Needs modelreg_writer between development and staging, else modelreg_admin. Locks the model''s row.';
+
+CREATE FUNCTION @extschema@.modelreg_update(
+	model_id text,
+	notes text DEFAULT NULL,
+	tags text[] DEFAULT NULL,
+	performance_metrics jsonb DEFAULT NULL,
+	reason text DEFAULT ''
+) RETURNS modelreg.model_version
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'modelreg_update';
+COMMENT ON FUNCTION @extschema@.modelreg_update(text, text, text[], jsonb, text) IS
+	'Replaces notes, tags or metrics of a version; NULL leaves alone. Writers edit what they registered and is not in production; modelreg_admin edits all.';
+
+CREATE FUNCTION @extschema@.modelreg_delete(
+	model_id text,
+	force boolean DEFAULT false,
+	reason text DEFAULT ''
+) RETURNS void
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'modelreg_delete';
+COMMENT ON FUNCTION @extschema@.modelreg_delete(text, boolean, text) IS
+	'Deletes a version; its bytes go at the next cleanup if nothing else uses them. A production version is refused (55006) unless force, which needs modelreg_admin and demotes it first. Writers delete what they registered.';
+
+-- Models
+CREATE FUNCTION @extschema@.modelreg_create_model(
+	model_name text,
+	model_type text DEFAULT NULL,
+	description text DEFAULT '',
+	tags text[] DEFAULT '{}',
+	properties jsonb DEFAULT '{}',
+	exclusive_production boolean DEFAULT true,
+	max_versions integer DEFAULT NULL,
+	auto_cleanup boolean DEFAULT NULL,
+	require_metadata boolean DEFAULT NULL,
+	reason text DEFAULT ''
+) RETURNS modelreg.model
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'modelreg_create_model';
+COMMENT ON FUNCTION @extschema@.modelreg_create_model(text, text, text, text[], jsonb, boolean, integer, boolean, boolean, text) IS
+	'Creates a model with settings of its own before its first version (a registration creates one with the defaults). NULL settings follow the server''s. 42710 if it exists. Needs modelreg_admin.';
+
+CREATE FUNCTION @extschema@.modelreg_update_model(
+	model_name text,
+	description text DEFAULT NULL,
+	tags text[] DEFAULT NULL,
+	properties jsonb DEFAULT NULL,
+	exclusive_production boolean DEFAULT NULL,
+	max_versions integer DEFAULT NULL,
+	auto_cleanup boolean DEFAULT NULL,
+	require_metadata boolean DEFAULT NULL,
+	reset text[] DEFAULT '{}',
+	reason text DEFAULT ''
+) RETURNS modelreg.model
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'modelreg_update_model';
+COMMENT ON FUNCTION @extschema@.modelreg_update_model(text, text, text[], jsonb, boolean, integer, boolean, boolean, text[], text) IS
+	'Changes a model''s settings; NULL leaves alone, reset names those of max_versions, auto_cleanup and require_metadata that shall follow the server''s setting again. Needs modelreg_admin.';
+
+CREATE FUNCTION @extschema@.modelreg_rename_model(
+	model_name text,
+	new_name text,
+	reason text DEFAULT ''
+) RETURNS modelreg.model
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'modelreg_rename_model';
+COMMENT ON FUNCTION @extschema@.modelreg_rename_model(text, text, text) IS
+	'Renames a model; ids already issued keep the old name. 42710 if the new name is taken. Needs modelreg_admin. Updates a row for each version.';
+
+CREATE FUNCTION @extschema@.modelreg_delete_model(
+	model_name text,
+	force boolean DEFAULT false,
+	reason text DEFAULT ''
+) RETURNS void
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'modelreg_delete_model';
+COMMENT ON FUNCTION @extschema@.modelreg_delete_model(text, boolean, text) IS
+	'Deletes a model with all its versions; refused (55006) while one is in production, unless force. Its audit chain stays. Needs modelreg_admin.';
+
+CREATE FUNCTION @extschema@.modelreg_set_stage_rule(
+	from_stage text,
+	to_stage text,
+	allowed boolean,
+	reason text DEFAULT ''
+) RETURNS void
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'modelreg_set_stage_rule';
+COMMENT ON FUNCTION @extschema@.modelreg_set_stage_rule(text, text, boolean, text) IS
+	'Allows or forbids a stage move; NULL goes back to the built-in rule. Needs modelreg_admin.';
+
+CREATE FUNCTION @extschema@.modelreg_set_metric_direction(
+	metric text,
+	higher_is_better boolean,
+	reason text DEFAULT ''
+) RETURNS void
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'modelreg_set_metric_direction';
+COMMENT ON FUNCTION @extschema@.modelreg_set_metric_direction(text, boolean, text) IS
+	'Says which way is better for a metric in modelreg_compare; NULL goes back to what its name suggests. Needs modelreg_admin.';
+
+-- Verification of the bytes
+CREATE FUNCTION @extschema@.modelreg_verify(model_id text DEFAULT NULL)
+	RETURNS TABLE (model_id text, ok boolean, expected text, actual text, problem text)
+	LANGUAGE c STABLE PARALLEL RESTRICTED
+	AS 'MODULE_PATHNAME', 'modelreg_verify';
+COMMENT ON FUNCTION @extschema@.modelreg_verify(text) IS
+	'Reads the bytes of one version, or of all, and compares them with their SHA-256; checks references too. Reads each artifact once; what no version refers to is reported with model_id NULL. Works on a replica.';

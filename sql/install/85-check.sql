@@ -1,0 +1,132 @@
+/* ------------------------------------------------------------------
+ * Is this installation sound?
+ * ------------------------------------------------------------------ */
+CREATE FUNCTION @extschema@.modelreg_check()
+	RETURNS TABLE (item text, ok boolean, detail text)
+	LANGUAGE sql STABLE PARALLEL RESTRICTED
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT 'version',
+		e.extversion = modelreg.library_version(),
+		format('extension %s, library %s', e.extversion, modelreg.library_version())
+	FROM pg_extension AS e
+	WHERE e.extname = 'modelreg'
+	UNION ALL
+	SELECT 'preload', coalesce(bool_or(s.setting ~ '(^|[ ,/"''])modelreg("|''|,|\s|$)'), false),
+		CASE WHEN bool_or(s.setting ~ '(^|[ ,/"''])modelreg("|''|,|\s|$)')
+			THEN 'the library is preloaded'
+			ELSE 'add modelreg to session_preload_libraries, so that SHOW and ALTER ... SET modelreg.* work in every session' END
+	FROM pg_settings AS s
+	WHERE s.name IN ('session_preload_libraries', 'shared_preload_libraries', 'local_preload_libraries')
+	UNION ALL
+	SELECT 'triggers', count(*) FILTER (WHERE t.tgenabled IS DISTINCT FROM w.mode) = 0,
+		coalesce('missing, or not enabled as they should be: '
+			|| string_agg(w.tgname, ', ' ORDER BY w.tgname) FILTER (WHERE t.tgenabled IS DISTINCT FROM w.mode),
+			'all guards and recorders are in place')
+	FROM (
+		SELECT c.relname || g.suffix AS tgname, c.oid AS tgrelid, g.mode::"char" AS mode
+		FROM pg_class AS c
+		CROSS JOIN (VALUES ('_statement_guard', 'A'), ('_row_guard', 'A'), ('_recorder', 'O'), ('_stamp', 'O')) AS g (suffix, mode)
+		WHERE c.relnamespace = 'modelreg'::regnamespace AND c.relkind = 'r'
+			AND CASE g.suffix
+				WHEN '_recorder' THEN c.relname IN ('model', 'model_version', 'stage_rule', 'metric_direction')
+				WHEN '_stamp' THEN c.relname = 'model_version'
+				ELSE true
+			END
+	) AS w
+	LEFT JOIN pg_trigger AS t ON t.tgrelid = w.tgrelid AND t.tgname = w.tgname
+		AND EXISTS (
+			SELECT FROM pg_proc AS p
+			WHERE p.oid = t.tgfoid AND p.pronamespace = 'modelreg'::regnamespace
+				AND p.prolang = (SELECT l.oid FROM pg_language AS l WHERE l.lanname = 'c'))
+	UNION ALL
+	SELECT 'owner', count(*) = 0,
+		coalesce('not owned by modelreg_owner: ' || string_agg(o.identity, ', ' ORDER BY o.identity),
+			'all objects belong to modelreg_owner')
+	FROM (
+		SELECT pg_describe_object('pg_class'::regclass, c.oid, 0) AS identity
+		FROM pg_class AS c
+		WHERE c.relnamespace = 'modelreg'::regnamespace AND c.relkind IN ('r', 'v')
+			AND pg_get_userbyid(c.relowner) <> 'modelreg_owner'
+		UNION ALL
+		SELECT pg_describe_object('pg_proc'::regclass, p.oid, 0)
+		FROM pg_proc AS p
+		JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+		JOIN pg_extension AS e ON d.refclassid = 'pg_extension'::regclass AND e.oid = d.refobjid
+		WHERE e.extname = 'modelreg' AND pg_get_userbyid(p.proowner) <> 'modelreg_owner'
+	) AS o
+	UNION ALL
+	SELECT 'role ' || w.rolname,
+		r.oid IS NOT NULL AND NOT (r.rolcanlogin OR r.rolsuper OR r.rolcreaterole OR r.rolcreatedb
+								   OR r.rolreplication OR r.rolbypassrls)
+			AND (w.rolname <> 'modelreg_owner' OR members.names IS NULL),
+		CASE
+			WHEN r.oid IS NULL THEN 'is missing'
+			WHEN r.rolcanlogin OR r.rolsuper OR r.rolcreaterole OR r.rolcreatedb
+				OR r.rolreplication OR r.rolbypassrls THEN 'must have neither LOGIN nor attributes'
+			ELSE coalesce('members: ' || members.names, 'no members')
+		END
+	FROM (VALUES ('modelreg_owner'), ('modelreg_reader'), ('modelreg_writer'), ('modelreg_admin')) AS w (rolname)
+	LEFT JOIN pg_roles AS r ON r.rolname = w.rolname
+	LEFT JOIN LATERAL (
+		SELECT string_agg(m.rolname, ', ' ORDER BY m.rolname) AS names
+		FROM pg_auth_members AS am
+		JOIN pg_roles AS m ON m.oid = am.member
+		WHERE am.roleid = r.oid
+			AND (w.rolname, m.rolname) NOT IN (('modelreg_reader', 'modelreg_writer'), ('modelreg_writer', 'modelreg_admin'))
+	) AS members ON true
+	UNION ALL
+	SELECT 'public', count(*) = 0,
+		coalesce('PUBLIC has rights on: ' || string_agg(x.identity, ', ' ORDER BY x.identity),
+			'PUBLIC has no rights')
+	FROM (
+		SELECT pg_describe_object(d.classid, d.objid, 0) AS identity
+		FROM pg_depend AS d
+		JOIN pg_extension AS e ON d.refclassid = 'pg_extension'::regclass AND e.oid = d.refobjid
+		LEFT JOIN pg_class AS c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
+		LEFT JOIN pg_proc AS p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid
+		LEFT JOIN pg_namespace AS n ON d.classid = 'pg_namespace'::regclass AND n.oid = d.objid
+		WHERE e.extname = 'modelreg' AND d.deptype = 'e'
+			AND EXISTS (
+				SELECT FROM aclexplode(coalesce(c.relacl, n.nspacl,
+					CASE WHEN p.oid IS NOT NULL THEN coalesce(p.proacl, acldefault('f', p.proowner)) END)) AS a
+				WHERE a.grantee = 0)
+	) AS x
+	UNION ALL
+	-- Parameters are logged in full by default: 20 MB of log for an artifact of 5 MB.
+	SELECT 'statement log',
+		NOT (parameters.logged AND (duration.setting::integer >= 0 OR statements.setting IN ('mod', 'all')
+									OR sampled.setting::integer >= 0)),
+		CASE WHEN parameters.logged AND (duration.setting::integer >= 0 OR statements.setting IN ('mod', 'all')
+										 OR sampled.setting::integer >= 0)
+			THEN 'statements are logged with whole artifacts in their parameters: set log_parameter_max_length = 1024 or less'
+			ELSE 'the statement log takes up no artifacts' END
+	FROM (SELECT setting::integer NOT BETWEEN 0 AND 65536 AS logged FROM pg_settings WHERE name = 'log_parameter_max_length') AS parameters,
+		(SELECT setting FROM pg_settings WHERE name = 'log_min_duration_statement') AS duration,
+		(SELECT setting FROM pg_settings WHERE name = 'log_min_duration_sample') AS sampled,
+		(SELECT setting FROM pg_settings WHERE name = 'log_statement') AS statements
+	UNION ALL
+	SELECT 'error log', p.setting::integer BETWEEN 0 AND 65536,
+		CASE WHEN p.setting::integer BETWEEN 0 AND 65536
+			THEN 'errors are logged without artifacts'
+			ELSE 'errors are logged with whole artifacts in their parameters: set log_parameter_max_length_on_error = 0' END
+	FROM pg_settings AS p
+	WHERE p.name = 'log_parameter_max_length_on_error'
+	UNION ALL
+	SELECT 'auto_explain', coalesce(v.setting, 'off') <> 'on' OR coalesce(m.setting, '-1') = '-1',
+		CASE
+			WHEN m.setting IS NULL THEN 'not loaded in this session'
+			WHEN v.setting = 'on' AND m.setting <> '-1' THEN 'auto_explain.log_verbose writes whole artifacts to the log: switch it off'
+			ELSE 'takes up no artifacts'
+		END
+	FROM (SELECT) AS one
+	LEFT JOIN pg_settings AS m ON m.name = 'auto_explain.log_min_duration'
+	LEFT JOIN pg_settings AS v ON v.name = 'auto_explain.log_verbose'
+	UNION ALL
+	SELECT 'pg_cron', true,
+		CASE WHEN modelreg.cron_function('schedule_in_database') IS NOT NULL
+			THEN 'installed in this database: modelreg_schedule_cleanup() makes the job'
+			ELSE 'not in this database: run CALL modelreg_cleanup() by other means, or see the hint of modelreg_schedule_cleanup()' END
+$$;
+COMMENT ON FUNCTION @extschema@.modelreg_check() IS
+	'Is this installation sound: versions, preload, triggers in their mode, owner, roles and their members, rights of PUBLIC, logs that would swallow artifacts, pg_cron.';

@@ -1,0 +1,48 @@
+/*-------------------------------------------------------------------------
+ *
+ * catalog_event.h
+ *	  The table modelreg.audit_event.
+ *
+ * LAYER 1
+ *
+ * IDENTIFICATION
+ *	  src/catalog_event.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MODELREG_CATALOG_EVENT_H
+#define MODELREG_CATALOG_EVENT_H
+
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+
+/*
+ * A row of modelreg.audit_event to be; client address, xid and hash are
+ * added when it is inserted.
+ */
+typedef struct MrEventRow
+{
+	pg_uuid_t	model_key;		/* chain */
+	int64		seq;			/* number in it */
+	TimestampTz at;				/* when */
+	const char *event;			/* what */
+	const char *model_name;		/* may be NULL */
+	const char *model_id;		/* may be NULL */
+	const char *session_user_name;
+	const char *actor;
+	const char *application_name;	/* NULL: none */
+	NullableDatum old_values;	/* jsonb */
+	NullableDatum new_values;	/* jsonb */
+	const char *reason;
+	bytea	   *previous_hash;	/* of event seq - 1 */
+} MrEventRow;
+
+extern bytea *mr_event_insert(const MrEventRow *row);
+extern bool mr_event_registry_head(int64 *seq, TimestampTz *at,
+								   bytea **hash);
+extern Datum mr_event_deletion_values(const char *cause, bool forced);
+extern Datum mr_event_cleanup_values(int64 versions, int64 artifacts,
+									 bool keep_production,
+									 const char *model_name);
+
+#endif							/* MODELREG_CATALOG_EVENT_H */

@@ -1,0 +1,34 @@
+/*-------------------------------------------------------------------------
+ *
+ * catalog_find.h
+ *	  Finding versions by filters.
+ *
+ * LAYER 1
+ *
+ * IDENTIFICATION
+ *	  src/catalog_find.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MODELREG_CATALOG_FIND_H
+#define MODELREG_CATALOG_FIND_H
+
+#include "executor/spi.h"
+
+/* The filters; a null one lets everything pass */
+typedef struct MrFilter
+{
+	NullableDatum model_type;	/* text */
+	NullableDatum deployment_stage; /* text, a stage's name */
+	NullableDatum min_performance;	/* jsonb, not empty */
+	NullableDatum max_performance;	/* jsonb, not empty */
+	NullableDatum tags;			/* text[], not empty */
+	NullableDatum model_name;	/* text */
+	NullableDatum version;		/* text */
+	NullableDatum before_id;	/* text: only what follows this version */
+	NullableDatum max_rows;		/* bigint */
+} MrFilter;
+
+extern Portal mr_find_open(const MrFilter *filter);
+
+#endif							/* MODELREG_CATALOG_FIND_H */

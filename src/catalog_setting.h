@@ -1,0 +1,33 @@
+/*-------------------------------------------------------------------------
+ *
+ * catalog_setting.h
+ *	  The tables modelreg.stage_rule and modelreg.metric_direction.
+ *
+ * LAYER 1
+ *
+ * IDENTIFICATION
+ *	  src/catalog_setting.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MODELREG_CATALOG_SETTING_H
+#define MODELREG_CATALOG_SETTING_H
+
+#include "access/htup.h"
+#include "access/tupdesc.h"
+
+#include "plan.h"
+#include "stage.h"
+
+extern bool mr_rule_get(MrStage from, MrStage to, bool *allowed);
+extern bool mr_rule_update(MrStage from, MrStage to, bool allowed);
+extern void mr_rule_insert(MrStage from, MrStage to, bool allowed,
+						   Datum *snapshot);
+extern void mr_rule_delete(MrStage from, MrStage to);
+extern bool mr_direction_update(const char *metric, bool higher_is_better);
+extern void mr_direction_insert(const char *metric, bool higher_is_better,
+								Datum *snapshot);
+extern void mr_direction_delete(const char *metric);
+extern Datum mr_setting_snapshot(HeapTuple row, TupleDesc desc);
+
+#endif							/* MODELREG_CATALOG_SETTING_H */

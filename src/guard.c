@@ -1,0 +1,464 @@
+/*-------------------------------------------------------------------------
+ *
+ * guard.c
+ *	  The guard triggers: what nobody may do to the tables, by whatever means.
+ *
+ * They judge by content, not by a flag that somebody could set, and they only
+ * raise; so they are ENABLE ALWAYS and hold in replica mode and in the apply
+ * worker of a subscription as well.  The functions of the API rely on them for
+ * which changes are legal; plain SQL is also asked who does it.
+ *
+ * LAYER 3
+ *
+ * IDENTIFICATION
+ *	  src/guard.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/jsonb.h"
+#include "utils/rel.h"
+
+#include "actor.h"
+#include "args.h"
+#include "catalog_artifact.h"
+#include "catalog_setting.h"
+#include "compat.h"
+#include "semver.h"
+#include "transition.h"
+#include "validate.h"
+
+PG_FUNCTION_INFO_V1(modelreg_guard_statement);
+PG_FUNCTION_INFO_V1(modelreg_guard_model);
+PG_FUNCTION_INFO_V1(modelreg_guard_version);
+PG_FUNCTION_INFO_V1(modelreg_stamp_version);
+PG_FUNCTION_INFO_V1(modelreg_guard_bytes);
+PG_FUNCTION_INFO_V1(modelreg_guard_audit);
+PG_FUNCTION_INFO_V1(modelreg_guard_setting);
+
+static Datum guard_model(FunctionCallInfo fcinfo);
+static Datum guard_version(FunctionCallInfo fcinfo);
+static Datum guard_bytes(FunctionCallInfo fcinfo);
+static Datum guard_setting(FunctionCallInfo fcinfo);
+static void check_counters(const MrModel *before, const MrModel *after);
+static void check_version_delete(const MrVersion *version);
+static void check_version_update(TriggerData *trigger, TupleDesc desc);
+static void check_mover(const MrVersion *before, const MrVersion *after);
+static void check_copies(const MrVersion *after);
+static TriggerData *row_trigger(FunctionCallInfo fcinfo);
+static HeapTuple verdict(const TriggerData *trigger);
+static bool attribute_changed(HeapTuple before, HeapTuple after,
+							  TupleDesc desc, int attno);
+static bool actor_owns(void);
+pg_noreturn static void refuse(const char *relation, const char *what);
+
+/*
+ * BEFORE INSERT OR TRUNCATE trigger for each statement.  A restore is an
+ * INSERT by a superuser.
+ */
+Datum
+modelreg_guard_statement(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) ||
+		!TRIGGER_FIRED_BEFORE(trigger->tg_event) ||
+		!TRIGGER_FIRED_FOR_STATEMENT(trigger->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function was not called by the BEFORE STATEMENT trigger that it belongs to")));
+
+	if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event))
+		refuse(RelationGetRelationName(trigger->tg_relation), "truncated");
+	if (!superuser() &&
+		GetUserId() != trigger->tg_relation->rd_rel->relowner)
+		refuse(RelationGetRelationName(trigger->tg_relation),
+			   "inserted into directly");
+	return PointerGetDatum(NULL);
+}
+
+/*
+ * Row trigger on modelreg.model.
+ */
+Datum
+modelreg_guard_model(PG_FUNCTION_ARGS)
+{
+	mr_actor_run_as_owner(fcinfo, MR_ROLE_NONE, NULL, guard_model);
+	return PointerGetDatum(verdict((TriggerData *) fcinfo->context));
+}
+
+static Datum
+guard_model(FunctionCallInfo fcinfo)
+{
+	TriggerData *trigger = row_trigger(fcinfo);
+	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
+	MrModel		before;
+	MrModel		after;
+	bool		counters = false;
+	bool		settings = false;
+
+	mr_model_from_row(trigger->tg_trigtuple, desc, &before);
+
+	if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
+	{
+		if (!mr_actor_is_function() && !actor_owns())
+			mr_actor_require(MR_ROLE_ADMIN, "delete model", before.name);
+		if (mr_model_has_versions(&before.key))
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_IN_USE),
+					 errmsg("model \"%s\" has versions", before.name),
+					 errhint("Call modelreg_delete_model.")));
+		return (Datum) 0;
+	}
+
+	for (int attno = 1; attno <= desc->natts; attno++)
+	{
+		const char *column = NameStr(TupleDescAttr(desc, attno - 1)->attname);
+
+		if (!attribute_changed(trigger->tg_trigtuple, trigger->tg_newtuple,
+							   desc, attno))
+			continue;
+		if (mr_model_column_is_counter(column))
+			counters = true;
+		else if (mr_model_column_is_setting(column))
+			settings = true;
+		else
+			refuse(column, "changed");
+	}
+
+	mr_model_from_row(trigger->tg_newtuple, desc, &after);
+	if (counters)
+	{
+		if (!mr_actor_is_function() && !actor_owns())
+			refuse("counters of a model", "changed by plain SQL");
+		check_counters(&before, &after);
+	}
+	if (settings)
+	{
+		if (!mr_actor_is_function() && !actor_owns())
+			mr_actor_require(MR_ROLE_ADMIN, "change the settings of model",
+							 before.name);
+		mr_check_name("model_name", after.name);
+	}
+	return (Datum) 0;
+}
+
+/*
+ * Counters only grow: what was issued once is never issued again.
+ */
+static void
+check_counters(const MrModel *before, const MrModel *after)
+{
+	bool		same_hash = memcmp(VARDATA_ANY(before->audit_hash),
+								   VARDATA_ANY(after->audit_hash), 32) == 0;
+
+	if (after->last_version_number < before->last_version_number ||
+		after->last_registered_at < before->last_registered_at ||
+		(after->last_registered_at == before->last_registered_at &&
+		 after->last_id_suffix < before->last_id_suffix) ||
+		after->audit_seq < before->audit_seq ||
+		after->audit_at < before->audit_at ||
+		(after->audit_seq == before->audit_seq && !same_hash) ||
+		(before->highest_version != NULL &&
+		 (after->highest_version == NULL ||
+		  mr_semver_compare(after->highest_version,
+							before->highest_version) < 0)))
+		refuse("counters of a model", "set back");
+}
+
+/*
+ * Row trigger on modelreg.model_version.
+ */
+Datum
+modelreg_guard_version(PG_FUNCTION_ARGS)
+{
+	mr_actor_run_as_owner(fcinfo, MR_ROLE_NONE, NULL, guard_version);
+	return PointerGetDatum(verdict((TriggerData *) fcinfo->context));
+}
+
+static Datum
+guard_version(FunctionCallInfo fcinfo)
+{
+	TriggerData *trigger = row_trigger(fcinfo);
+	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
+	MrVersion	before;
+
+	if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
+	{
+		mr_version_from_row(trigger->tg_trigtuple, desc, &before);
+		check_version_delete(&before);
+	}
+	else
+		check_version_update(trigger, desc);
+	return (Datum) 0;
+}
+
+static void
+check_version_delete(const MrVersion *version)
+{
+	if (version->stage == MR_STAGE_PRODUCTION)
+		mr_transition_raise_protected(version->model_id);
+	if (!mr_actor_is_function() && !actor_owns())
+		mr_transition_require_editor(version, "delete model version");
+}
+
+static void
+check_version_update(TriggerData *trigger, TupleDesc desc)
+{
+	HeapTuple	old_row = trigger->tg_trigtuple;
+	HeapTuple	new_row = trigger->tg_newtuple;
+	bool		plain_sql = !mr_actor_is_function() && !actor_owns();
+	bool		deployed_at_changed = false;
+	bool		copies_changed = false;
+	bool		metadata_changed = false;
+	MrVersion	before;
+	MrVersion	after;
+
+	mr_version_from_row(old_row, desc, &before);
+	mr_version_from_row(new_row, desc, &after);
+
+	for (int attno = 1; attno <= desc->natts; attno++)
+	{
+		const char *column = NameStr(TupleDescAttr(desc, attno - 1)->attname);
+		Datum		value;
+		bool		isnull;
+
+		if (!attribute_changed(old_row, new_row, desc, attno))
+			continue;
+		value = heap_getattr(new_row, attno, desc, &isnull);
+
+		switch (mr_version_column(column))
+		{
+			case MR_COLUMN_FIXED:
+				refuse(psprintf("%s of a model version", column), "changed");
+			case MR_COLUMN_STAGE:
+				if (plain_sql)
+					check_mover(&before, &after);
+				mr_transition_check(before.model_id, before.stage,
+									after.stage);
+				break;
+			case MR_COLUMN_DEPLOYED_AT:
+				deployed_at_changed = true;
+				break;
+			case MR_COLUMN_COPY:
+				copies_changed = true;
+				break;
+			case MR_COLUMN_METRICS:
+				if (!isnull)
+					mr_check_metrics(column, DatumGetJsonbP(value));
+				metadata_changed = true;
+				break;
+			case MR_COLUMN_TAGS:
+				if (!isnull)
+					(void) mr_check_tags(column, DatumGetArrayTypeP(value));
+				metadata_changed = true;
+				break;
+			case MR_COLUMN_NOTES:
+				if (!isnull)
+					mr_check_text_size(column, TextDatumGetCString(value));
+				metadata_changed = true;
+				break;
+		}
+	}
+
+	if (deployed_at_changed && before.stage == after.stage)
+		refuse("deployed_at of a model version",
+			   "changed without a stage move");
+	if (copies_changed)
+		check_copies(&after);
+	if (metadata_changed && plain_sql)
+		mr_transition_require_editor(&before, "edit model version");
+}
+
+/*
+ * Who may move by plain SQL: as with modelreg_update_stage.
+ */
+static void
+check_mover(const MrVersion *before, const MrVersion *after)
+{
+	mr_actor_require(mr_stage_is_open(before->stage) &&
+					 mr_stage_is_open(after->stage) ?
+					 MR_ROLE_WRITER : MR_ROLE_ADMIN,
+					 "move model version", before->model_id);
+}
+
+/*
+ * A version's copies of the model's columns may change to what the model
+ * says, and to nothing else.
+ */
+static void
+check_copies(const MrVersion *after)
+{
+	MrModel		model;
+
+	if (!mr_model_get_by_key(&after->model_key, &model) ||
+		strcmp(model.name, after->model_name) != 0 ||
+		model.exclusive_production != after->exclusive_production)
+		refuse("copies of the model's columns in a model version",
+			   "changed to what the model does not say");
+}
+
+/*
+ * BEFORE UPDATE trigger on modelreg.model_version, the one that does more than
+ * to raise, and in origin mode therefore: when plain SQL moves a version, it
+ * sets deployed_at, as modelreg_update_stage does.
+ */
+Datum
+modelreg_stamp_version(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = row_trigger(fcinfo);
+	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
+	int			deployed_at = mr_version_deployed_at_column(desc);
+	MrVersion	before;
+	MrVersion	after;
+	Datum		now;
+	bool		isnull = false;
+
+	mr_version_from_row(trigger->tg_trigtuple, desc, &before);
+	mr_version_from_row(trigger->tg_newtuple, desc, &after);
+	if (before.stage == after.stage ||
+		attribute_changed(trigger->tg_trigtuple, trigger->tg_newtuple, desc,
+						  deployed_at))
+		return PointerGetDatum(trigger->tg_newtuple);
+
+	now = TimestampTzGetDatum(GetCurrentTimestamp());
+	return PointerGetDatum(heap_modify_tuple_by_cols(trigger->tg_newtuple,
+													 desc, 1, &deployed_at,
+													 &now, &isnull));
+}
+
+/*
+ * Row trigger on the byte tables.  An artifact goes when no version refers to
+ * it, its chunks when it is gone.
+ */
+Datum
+modelreg_guard_bytes(PG_FUNCTION_ARGS)
+{
+	mr_actor_run_as_owner(fcinfo, MR_ROLE_NONE, NULL, guard_bytes);
+	return PointerGetDatum(verdict((TriggerData *) fcinfo->context));
+}
+
+static Datum
+guard_bytes(FunctionCallInfo fcinfo)
+{
+	TriggerData *trigger = row_trigger(fcinfo);
+	const char *relation = RelationGetRelationName(trigger->tg_relation);
+
+	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
+		refuse(relation, "updated");
+	if (!mr_actor_is_function() && !actor_owns())
+		mr_actor_require(MR_ROLE_ADMIN, "delete from", relation);
+	if (mr_artifact_part_is_used(relation, trigger->tg_trigtuple,
+								 RelationGetDescr(trigger->tg_relation)))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("row of %s is in use", relation),
+				 errhint("Delete the versions that use it, then call modelreg_cleanup.")));
+	return (Datum) 0;
+}
+
+/*
+ * Row trigger on modelreg.audit_event.
+ */
+Datum
+modelreg_guard_audit(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = row_trigger(fcinfo);
+
+	refuse("audit_event", TRIGGER_FIRED_BY_DELETE(trigger->tg_event) ?
+		   "deleted from" : "updated");
+}
+
+/*
+ * Row trigger on modelreg.stage_rule and modelreg.metric_direction.
+ */
+Datum
+modelreg_guard_setting(PG_FUNCTION_ARGS)
+{
+	mr_actor_run_as_owner(fcinfo, MR_ROLE_NONE, NULL, guard_setting);
+	return PointerGetDatum(verdict((TriggerData *) fcinfo->context));
+}
+
+static Datum
+guard_setting(FunctionCallInfo fcinfo)
+{
+	TriggerData *trigger = row_trigger(fcinfo);
+
+	if (!mr_actor_is_function() && !actor_owns())
+		mr_actor_require(MR_ROLE_ADMIN, "change",
+						 RelationGetRelationName(trigger->tg_relation));
+	return (Datum) 0;
+}
+
+static TriggerData *
+row_trigger(FunctionCallInfo fcinfo)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) ||
+		!TRIGGER_FIRED_BEFORE(trigger->tg_event) ||
+		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event) ||
+		TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function was not called by the BEFORE ROW trigger that it belongs to")));
+	return trigger;
+}
+
+/*
+ * What a guard that has not raised returns: go on.
+ */
+static HeapTuple
+verdict(const TriggerData *trigger)
+{
+	return TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ?
+		trigger->tg_newtuple : trigger->tg_trigtuple;
+}
+
+static bool
+attribute_changed(HeapTuple before, HeapTuple after, TupleDesc desc,
+				  int attno)
+{
+	Form_pg_attribute attribute = TupleDescAttr(desc, attno - 1);
+	Datum		old_value;
+	Datum		new_value;
+	bool		old_null;
+	bool		new_null;
+
+	if (attribute->attisdropped)
+		return false;
+	old_value = heap_getattr(before, attno, desc, &old_null);
+	new_value = heap_getattr(after, attno, desc, &new_null);
+	if (old_null || new_null)
+		return old_null != new_null;
+	return !datum_image_eq(old_value, new_value, attribute->attbyval,
+						   attribute->attlen);
+}
+
+/*
+ * Whether the actor is the owner of our tables, as the apply worker of a
+ * subscription may be, or a superuser.
+ */
+static bool
+actor_owns(void)
+{
+	return mr_actor_role() == GetUserId() || superuser_arg(mr_actor_role());
+}
+
+static void
+refuse(const char *object, const char *what)
+{
+	mr_actor_log_refusal("have changed", object);
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("%s cannot be %s", object, what)));
+}

@@ -1,0 +1,163 @@
+/*-------------------------------------------------------------------------
+ *
+ * lifecycle.c
+ *	  Changing versions: stage, metadata, deletion.
+ *
+ * Each locks the model's row first, then the version's.  Which moves are
+ * legal and what may change is for the guard trigger to say, so that it is
+ * said once, for plain SQL too; the functions decide who may do it.
+ *
+ * LAYER 3
+ *
+ * IDENTIFICATION
+ *	  src/lifecycle.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/array.h"
+#include "utils/jsonb.h"
+
+#include "args.h"
+#include "compat.h"
+#include "trail.h"
+#include "transition.h"
+#include "validate.h"
+
+PG_FUNCTION_INFO_V1(modelreg_update_stage);
+PG_FUNCTION_INFO_V1(modelreg_update);
+PG_FUNCTION_INFO_V1(modelreg_delete);
+
+static Datum update_stage(FunctionCallInfo fcinfo);
+static Datum update_metadata(FunctionCallInfo fcinfo);
+static Datum delete_version(FunctionCallInfo fcinfo);
+static void lock_version(const char *model_id, MrModel *model,
+						 MrVersion *version);
+static void require_mover(const MrVersion *version, MrStage to);
+
+/*
+ * modelreg_update_stage(model_id, new_stage, reason): see its COMMENT.
+ */
+Datum
+modelreg_update_stage(PG_FUNCTION_ARGS)
+{
+	return mr_actor_run_as_owner(fcinfo, MR_ROLE_WRITER,
+								 "move a model version", update_stage);
+}
+
+static Datum
+update_stage(FunctionCallInfo fcinfo)
+{
+	char	   *model_id = mr_arg_required_text(fcinfo, 0, "model_id");
+	MrStage		stage = mr_stage_parse("new_stage", mr_arg_text(fcinfo, 1));
+	MrModel		model;
+	MrVersion	version;
+
+	mr_trail_take_reason(mr_arg_text(fcinfo, 2));
+	lock_version(model_id, &model, &version);
+	if (version.stage != stage)
+	{
+		require_mover(&version, stage);
+		if (stage == MR_STAGE_PRODUCTION)
+			mr_transition_demote_incumbents(&model, model_id);
+		mr_version_set_stage(model_id, stage);
+	}
+	return mr_version_row(model_id);
+}
+
+/*
+ * modelreg_update(model_id, notes, tags, performance_metrics, reason): see
+ * its COMMENT.
+ */
+Datum
+modelreg_update(PG_FUNCTION_ARGS)
+{
+	return mr_actor_run_as_owner(fcinfo, MR_ROLE_WRITER,
+								 "edit a model version", update_metadata);
+}
+
+static Datum
+update_metadata(FunctionCallInfo fcinfo)
+{
+	char	   *model_id = mr_arg_required_text(fcinfo, 0, "model_id");
+	NullableDatum notes = mr_arg_nullable(fcinfo, 1);
+	NullableDatum tags = mr_arg_nullable(fcinfo, 2);
+	NullableDatum metrics = mr_arg_nullable(fcinfo, 3);
+	MrModel		model;
+	MrVersion	version;
+
+	if (!tags.isnull)
+		tags.value = PointerGetDatum(mr_check_tags("tags",
+												   PG_GETARG_ARRAYTYPE_P(2)));
+	mr_trail_take_reason(mr_arg_text(fcinfo, 4));
+	lock_version(model_id, &model, &version);
+	mr_transition_require_editor(&version, "edit model version");
+	if (!metrics.isnull)
+	{
+		mr_check_metrics("performance_metrics", PG_GETARG_JSONB_P(3));
+		if (model.require_metadata && mr_metrics_empty(PG_GETARG_JSONB_P(3)))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("performance_metrics must have at least one metric")));
+	}
+	mr_version_set_metadata(model_id, notes, tags, metrics);
+	return mr_version_row(model_id);
+}
+
+/*
+ * modelreg_delete(model_id, force, reason): see its COMMENT.
+ */
+Datum
+modelreg_delete(PG_FUNCTION_ARGS)
+{
+	return mr_actor_run_as_owner(fcinfo, MR_ROLE_WRITER,
+								 "delete a model version", delete_version);
+}
+
+static Datum
+delete_version(FunctionCallInfo fcinfo)
+{
+	char	   *model_id = mr_arg_required_text(fcinfo, 0, "model_id");
+	bool		force = mr_arg_bool(fcinfo, 1, false);
+	MrModel		model;
+	MrVersion	version;
+
+	mr_trail_take_reason(mr_arg_text(fcinfo, 2));
+	lock_version(model_id, &model, &version);
+	if (force)
+		mr_actor_require(MR_ROLE_ADMIN, "force the deletion of model version",
+						 model_id);
+	if (version.stage == MR_STAGE_PRODUCTION && !force)
+		mr_transition_raise_protected(model_id);
+	mr_transition_require_editor(&version, "delete model version");
+	mr_transition_remove(model_id, force ? MR_CAUSE_FORCE : MR_CAUSE_REQUEST);
+	PG_RETURN_VOID();
+}
+
+/*
+ * Locks the version's model and then the version; 42704 if it is not there.
+ */
+static void
+lock_version(const char *model_id, MrModel *model, MrVersion *version)
+{
+	if (!mr_version_get(model_id, MR_SIGHT_LATEST, version) ||
+		!mr_model_lock_by_key(&version->model_key, model) ||
+		!mr_version_lock(model_id, version))
+		mr_version_raise_unknown(model_id);
+}
+
+/*
+ * Writers move between development and staging, admins everywhere.
+ */
+static void
+require_mover(const MrVersion *version, MrStage to)
+{
+	if (mr_stage_is_open(version->stage) && mr_stage_is_open(to))
+		return;
+	mr_actor_require(MR_ROLE_ADMIN,
+					 psprintf("move from %s to %s model version",
+							  mr_stage_name(version->stage),
+							  mr_stage_name(to)),
+					 version->model_id);
+}

@@ -1,0 +1,113 @@
+/*-------------------------------------------------------------------------
+ *
+ * plan.c
+ *	  Prepared statements that live as long as the session.
+ *
+ * LAYER 0
+ *
+ * IDENTIFICATION
+ *	  src/plan.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+
+#include "plan.h"
+
+/*
+ * Runs the statement, preparing it if this is its first time; returns the
+ * number of rows, which are in SPI_tuptable until the next run.
+ */
+uint64
+mr_plan_run(MrPlan *plan, MrSight sight, const Datum *values,
+			const char *nulls)
+{
+	int			code;
+
+	if (plan->plan == NULL)
+	{
+		SPIPlanPtr	prepared = SPI_prepare(plan->sql, plan->nargs, plan->types);
+
+		if (prepared == NULL)
+			elog(ERROR, "could not prepare \"%s\": %s", plan->sql,
+				 SPI_result_code_string(SPI_result));
+		if (SPI_keepplan(prepared) != 0)
+			elog(ERROR, "could not keep the plan of \"%s\"", plan->sql);
+		plan->plan = prepared;
+	}
+
+	code = SPI_execute_plan(plan->plan, unconstify(Datum *, values), nulls,
+							sight == MR_SIGHT_ACTIVE, 0);
+	if (code < 0)
+		elog(ERROR, "could not execute \"%s\": %s", plan->sql,
+			 SPI_result_code_string(code));
+	return SPI_processed;
+}
+
+/*
+ * Sets the type of a parameter (from 0) whose OID is known only at run time,
+ * a table's row type.  It changes when the extension is created anew.
+ */
+void
+mr_plan_retype(MrPlan *plan, int arg, Oid type)
+{
+	if (plan->types[arg] == type)
+		return;
+	if (plan->plan != NULL)
+	{
+		SPI_freeplan(plan->plan);
+		plan->plan = NULL;
+	}
+	plan->types[arg] = type;
+}
+
+/*
+ * A value of the last run's result; rows count from 0, columns from 1.
+ */
+Datum
+mr_plan_datum(uint64 row, int column, bool *isnull)
+{
+	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc,
+						 column, isnull);
+}
+
+/*
+ * The same as a C string, if its type is text; NULL if it is null.
+ */
+char *
+mr_plan_text(uint64 row, int column)
+{
+	bool		isnull;
+	Datum		value = mr_plan_datum(row, column, &isnull);
+
+	return isnull ? NULL : TextDatumGetCString(value);
+}
+
+/*
+ * The same as a UUID, if its type is uuid and it is not null.
+ */
+pg_uuid_t
+mr_plan_uuid(uint64 row, int column)
+{
+	bool		isnull;
+	Datum		value = mr_plan_datum(row, column, &isnull);
+
+	Assert(!isnull);
+	return *DatumGetUUIDP(value);
+}
+
+/*
+ * The same, not null, copied to where it outlives SPI_finish.
+ */
+Datum
+mr_plan_copy_out(uint64 row, int column)
+{
+	bool		isnull;
+	Datum		value = mr_plan_datum(row, column, &isnull);
+
+	if (isnull)
+		elog(ERROR, "unexpected null in column %d", column);
+	return SPI_datumTransfer(value, false, -1);
+}

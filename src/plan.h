@@ -1,0 +1,45 @@
+/*-------------------------------------------------------------------------
+ *
+ * plan.h
+ *	  Prepared statements that live as long as the session.
+ *
+ * LAYER 0
+ *
+ * IDENTIFICATION
+ *	  src/plan.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MODELREG_PLAN_H
+#define MODELREG_PLAN_H
+
+#include "executor/spi.h"
+#include "utils/uuid.h"
+
+#define MR_PLAN_MAX_ARGS 28
+
+typedef struct MrPlan
+{
+	const char *sql;			/* statement text */
+	int			nargs;			/* number of its parameters */
+	Oid			types[MR_PLAN_MAX_ARGS];	/* their types */
+	SPIPlanPtr	plan;			/* NULL until first run */
+} MrPlan;
+
+/* How a statement sees the database */
+typedef enum MrSight
+{
+	MR_SIGHT_ACTIVE,			/* read only, by the active snapshot */
+	MR_SIGHT_LATEST				/* by a new snapshot; may write */
+} MrSight;
+
+extern uint64 mr_plan_run(MrPlan *plan, MrSight sight, const Datum *values,
+						  const char *nulls);
+extern void mr_plan_retype(MrPlan *plan, int arg, Oid type);
+
+extern Datum mr_plan_datum(uint64 row, int column, bool *isnull);
+extern char *mr_plan_text(uint64 row, int column);
+extern pg_uuid_t mr_plan_uuid(uint64 row, int column);
+extern Datum mr_plan_copy_out(uint64 row, int column);
+
+#endif							/* MODELREG_PLAN_H */

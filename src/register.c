@@ -1,0 +1,302 @@
+/*-------------------------------------------------------------------------
+ *
+ * register.c
+ *	  Registration: bytes, SHA-256, metadata, stage, audit record and event
+ *	  in the caller's transaction.
+ *
+ * Lock order: the artifact's row, then the model's, then its versions.  The
+ * bytes are stored before the model is locked, because that lock is held to
+ * the end of the transaction and storing may take long.
+ *
+ * LAYER 3
+ *
+ * IDENTIFICATION
+ *	  src/register.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/jsonb.h"
+
+#include "args.h"
+#include "artifact.h"
+#include "catalog_artifact.h"
+#include "compat.h"
+#include "digest.h"
+#include "identity.h"
+#include "semver.h"
+#include "trail.h"
+#include "transition.h"
+#include "validate.h"
+
+/* How many versions modelreg.auto_cleanup removes in one registration */
+#define MR_AUTO_CLEANUP_LIMIT 10
+
+/* Arguments of modelreg_register */
+enum
+{
+	ARG_ARTIFACT,
+	ARG_MODEL_TYPE,
+	ARG_VERSION,
+	ARG_MODEL_NAME,
+	ARG_PERFORMANCE_METRICS,
+	ARG_DEPLOYMENT_STAGE,
+	ARG_TAGS,
+	ARG_NOTES,
+	ARG_MODEL_CONFIG,
+	ARG_TRAINING_METADATA,
+	ARG_DATASET_VERSION,
+	ARG_PARENT_IDS,
+	ARG_CREATED_AT,
+	ARG_EXPECTED_CHECKSUM
+};
+
+PG_FUNCTION_INFO_V1(modelreg_register);
+
+static Datum register_version(FunctionCallInfo fcinfo);
+static void check_metadata(FunctionCallInfo fcinfo, MrNewVersion *version);
+static Datum check_parents(FunctionCallInfo fcinfo);
+static void store_artifact(FunctionCallInfo fcinfo, MrNewVersion *version);
+static void lock_or_create_model(const char *name, const char *type,
+								 MrModel *model);
+static void check_new_to_model(const char *model_name, const char *version);
+
+/*
+ * modelreg_register: see its COMMENT.
+ */
+Datum
+modelreg_register(PG_FUNCTION_ARGS)
+{
+	return mr_actor_run_as_owner(fcinfo, MR_ROLE_WRITER,
+								 "register a model version",
+								 register_version);
+}
+
+static Datum
+register_version(FunctionCallInfo fcinfo)
+{
+	MrNewVersion version = {0};
+	MrModel		model;
+	MrEvent		event = {0};
+	char	   *wanted_version = mr_arg_text(fcinfo, ARG_VERSION);
+	Datum		row;
+
+	check_metadata(fcinfo, &version);
+	if (wanted_version)
+	{
+		mr_semver_check(wanted_version);
+		check_new_to_model(version.model_name, wanted_version);
+	}
+	version.parent_ids = check_parents(fcinfo);
+
+	store_artifact(fcinfo, &version);
+
+	lock_or_create_model(version.model_name, version.model_type, &model);
+	if (wanted_version)
+		check_new_to_model(version.model_name, wanted_version);
+	if (model.require_metadata &&
+		(version.performance_metrics.isnull ||
+		 mr_metrics_empty(DatumGetJsonbP(version.performance_metrics.value))))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("performance_metrics must have at least one metric"),
+				 errhint("Pass a metric such as {\"f1_score\": 0.85}, or switch require_metadata off for the model.")));
+
+	/* a demotion appends to the chain, so the model must be read again */
+	if (version.stage == MR_STAGE_PRODUCTION &&
+		mr_transition_demote_incumbents(&model, NULL) > 0)
+		mr_model_lock_by_key(&model.key, &model);
+
+	version.model_key = model.key;
+	version.exclusive_production = model.exclusive_production;
+	version.registered_at = mr_trail_time(&model);
+	version.registered_by = mr_actor_name();
+	version.version = mr_identity_version(&model, wanted_version);
+	version.model_id = mr_identity_issue(&model, version.registered_at);
+	version.version_number = model.last_version_number;
+	row = mr_version_insert(&version, &event.new_values.value);
+
+	event.event = "register";
+	event.model_id = version.model_id;
+	event.stage = mr_stage_name(version.stage);
+	event.at = version.registered_at;
+	event.old_values.isnull = true;
+	mr_trail_append(&model, &event);
+
+	if (model.auto_cleanup)
+		mr_transition_remove_excess(&model, true, MR_AUTO_CLEANUP_LIMIT,
+									MR_CAUSE_AUTO);
+	return row;
+}
+
+/*
+ * Checks all arguments that need no look at the tables and puts them into
+ * version.
+ */
+static void
+check_metadata(FunctionCallInfo fcinfo, MrNewVersion *version)
+{
+	char	   *stage = mr_arg_text(fcinfo, ARG_DEPLOYMENT_STAGE);
+	char	   *dataset_version = mr_arg_text(fcinfo, ARG_DATASET_VERSION);
+	char	   *notes = mr_arg_text(fcinfo, ARG_NOTES);
+
+	version->model_type = mr_arg_text(fcinfo, ARG_MODEL_TYPE);
+	mr_check_name("model_type", version->model_type);
+	version->model_name = mr_arg_text(fcinfo, ARG_MODEL_NAME);
+	if (version->model_name == NULL)
+		version->model_name = version->model_type;
+	mr_check_name("model_name", version->model_name);
+
+	version->stage = stage ? mr_stage_parse("deployment_stage", stage) :
+		MR_STAGE_DEVELOPMENT;
+	if (!mr_stage_is_open(version->stage))
+		mr_actor_require(MR_ROLE_ADMIN,
+						 psprintf("register in %s a version of model",
+								  mr_stage_name(version->stage)),
+						 version->model_name);
+
+	version->performance_metrics = mr_arg_nullable(fcinfo,
+												   ARG_PERFORMANCE_METRICS);
+	if (!version->performance_metrics.isnull)
+		mr_check_metrics("performance_metrics",
+						 PG_GETARG_JSONB_P(ARG_PERFORMANCE_METRICS));
+	version->model_config = mr_arg_nullable(fcinfo, ARG_MODEL_CONFIG);
+	if (!version->model_config.isnull)
+		mr_check_object("model_config", PG_GETARG_JSONB_P(ARG_MODEL_CONFIG));
+	version->training_metadata = mr_arg_nullable(fcinfo,
+												 ARG_TRAINING_METADATA);
+	if (!version->training_metadata.isnull)
+		mr_check_object("training_metadata",
+						PG_GETARG_JSONB_P(ARG_TRAINING_METADATA));
+	version->tags =
+		PointerGetDatum(mr_check_tags("tags", PG_ARGISNULL(ARG_TAGS) ? NULL :
+									  PG_GETARG_ARRAYTYPE_P(ARG_TAGS)));
+	if (notes)
+		mr_check_text_size("notes", notes);
+	version->notes = mr_arg_nullable(fcinfo, ARG_NOTES);
+	if (dataset_version)
+		mr_check_name("dataset_version", dataset_version);
+	version->dataset_version = mr_arg_nullable(fcinfo, ARG_DATASET_VERSION);
+
+	version->created_at = mr_arg_nullable(fcinfo, ARG_CREATED_AT);
+	if (!version->created_at.isnull &&
+		TIMESTAMP_NOT_FINITE(PG_GETARG_TIMESTAMPTZ(ARG_CREATED_AT)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("created_at must be finite")));
+}
+
+/*
+ * The parents, each of which must exist; they are not locked, since lineage
+ * may point at what is deleted later.
+ */
+static Datum
+check_parents(FunctionCallInfo fcinfo)
+{
+	ArrayType  *parents;
+	char	   *missing;
+
+	if (PG_ARGISNULL(ARG_PARENT_IDS))
+		return PointerGetDatum(construct_empty_array(TEXTOID));
+
+	parents = PG_GETARG_ARRAYTYPE_P(ARG_PARENT_IDS);
+	if (ARR_NDIM(parents) > 1 || array_contains_nulls(parents))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("parent_ids must be a one-dimensional array without nulls")));
+	if (ARR_NDIM(parents) == 1)
+	{
+		missing = mr_version_missing(PointerGetDatum(parents));
+		if (missing)
+			mr_version_raise_unknown(missing);
+	}
+	return PointerGetDatum(parents);
+}
+
+/*
+ * Stores the bytes, unless they are stored already, and locks their row
+ * against cleanup.
+ */
+static void
+store_artifact(FunctionCallInfo fcinfo, MrNewVersion *version)
+{
+	char	   *expected = mr_arg_text(fcinfo, ARG_EXPECTED_CHECKSUM);
+	bytea	   *artifact;
+	uint8		sha256[MR_SHA256_LEN];
+
+	if (PG_ARGISNULL(ARG_ARTIFACT))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("artifact must not be null")));
+	if (expected)
+		expected = mr_check_sha256_hex("expected_checksum", expected);
+
+	artifact = PG_GETARG_BYTEA_PP(ARG_ARTIFACT);
+	version->artifact_size = VARSIZE_ANY_EXHDR(artifact);
+	if (version->artifact_size == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("artifact must not be empty")));
+
+	mr_digest_bytes(VARDATA_ANY(artifact), version->artifact_size, sha256);
+	version->checksum = mr_digest_hex(sha256);
+	if (expected && strcmp(expected, version->checksum) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("artifact does not match expected_checksum"),
+				 errdetail("Expected %s, but the bytes received have %s.",
+						   expected, version->checksum)));
+
+	for (;;)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (mr_artifact_row_share(sha256))
+			break;
+		if (mr_artifact_row_insert(sha256, version->artifact_size,
+								   mr_storage_database.name))
+		{
+			mr_artifact_write(VARDATA_ANY(artifact), version->artifact_size,
+							  sha256);
+			break;
+		}
+	}
+}
+
+/*
+ * Locks the model, creating it if there is none.  It can vanish between the
+ * two steps, by a concurrent rename or deletion; then it is tried again.
+ */
+static void
+lock_or_create_model(const char *name, const char *type, MrModel *model)
+{
+	MrEvent		event = {0};
+
+	for (;;)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (mr_model_lock_by_name(name, model))
+			return;
+		if (mr_model_insert(name, type, NULL, mr_actor_name(), model,
+							&event.new_values.value))
+			break;
+	}
+
+	mr_identity_adopt(model);
+	event.event = "model_create";
+	event.old_values.isnull = true;
+	mr_trail_append(model, &event);
+}
+
+static void
+check_new_to_model(const char *model_name, const char *version)
+{
+	if (mr_version_exists(model_name, version))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNIQUE_VIOLATION),
+				 errmsg("version \"%s\" of model \"%s\" exists already",
+						version, model_name),
+				 errhint("Leave version out to get the next minor version.")));
+}

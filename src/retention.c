@@ -1,0 +1,193 @@
+/*-------------------------------------------------------------------------
+ *
+ * retention.c
+ *	  The steps of modelreg_cleanup, each in a transaction of its own.
+ *
+ * Versions go under their model's lock.  Artifacts go last, and in two
+ * statements: the first locks what looks unused and passes over what a
+ * registration holds, the second looks again with a later snapshot.  In one
+ * statement, or under one snapshot, a registration that commits in between
+ * would lose its bytes.
+ *
+ * LAYER 3
+ *
+ * IDENTIFICATION
+ *	  src/retention.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+
+#include "args.h"
+#include "artifact.h"
+#include "catalog_artifact.h"
+#include "catalog_event.h"
+#include "trail.h"
+#include "transition.h"
+
+/* Bytes of artifacts after which a batch ends, whatever its size */
+#define MR_BATCH_BYTES	(INT64CONST(256) * 1024 * 1024)
+
+PG_FUNCTION_INFO_V1(modelreg_cleanup_begin);
+PG_FUNCTION_INFO_V1(modelreg_cleanup_versions);
+PG_FUNCTION_INFO_V1(modelreg_cleanup_artifacts);
+PG_FUNCTION_INFO_V1(modelreg_cleanup_end);
+
+static Datum cleanup_begin(FunctionCallInfo fcinfo);
+static Datum cleanup_versions(FunctionCallInfo fcinfo);
+static Datum cleanup_artifacts(FunctionCallInfo fcinfo);
+static Datum cleanup_end(FunctionCallInfo fcinfo);
+static int	read_batch_size(FunctionCallInfo fcinfo, int n);
+static void require_no_snapshot(void);
+
+/*
+ * modelreg.cleanup_begin(model_name, batch_size): checks, and the keys of the
+ * models.
+ */
+Datum
+modelreg_cleanup_begin(PG_FUNCTION_ARGS)
+{
+	return mr_actor_run_as_owner(fcinfo, MR_ROLE_ADMIN, "clean up",
+								 cleanup_begin);
+}
+
+static Datum
+cleanup_begin(FunctionCallInfo fcinfo)
+{
+	char	   *model_name = mr_arg_text(fcinfo, 0);
+	Datum		keys;
+
+	(void) read_batch_size(fcinfo, 1);
+	if (IsTransactionBlock())
+		ereport(ERROR,
+				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+				 errmsg("modelreg_cleanup cannot run inside a transaction block"),
+				 errhint("It commits after each batch; CALL it by itself.")));
+	if (mr_model_keys(model_name, &keys) == 0 && model_name)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("model \"%s\" does not exist", model_name)));
+	return keys;
+}
+
+/*
+ * modelreg.cleanup_versions(model_key, keep_production, batch_size): deletes
+ * a batch of the model's versions and returns how many.
+ */
+Datum
+modelreg_cleanup_versions(PG_FUNCTION_ARGS)
+{
+	return mr_actor_run_as_owner(fcinfo, MR_ROLE_ADMIN, "clean up",
+								 cleanup_versions);
+}
+
+static Datum
+cleanup_versions(FunctionCallInfo fcinfo)
+{
+	bool		keep_production = mr_arg_bool(fcinfo, 1, true);
+	int			batch_size = read_batch_size(fcinfo, 2);
+	MrModel		model;
+
+	require_no_snapshot();
+	if (PG_ARGISNULL(0) ||
+		!mr_model_lock_by_key(DatumGetUUIDP(PG_GETARG_DATUM(0)), &model))
+		PG_RETURN_INT32(0);
+	PG_RETURN_INT32(mr_transition_remove_excess(&model, keep_production,
+												batch_size,
+												keep_production ?
+												MR_CAUSE_CLEANUP :
+												MR_CAUSE_CLEANUP_FORCED));
+}
+
+/*
+ * modelreg.cleanup_artifacts(batch_size): removes a batch of unused artifacts
+ * and returns how many.
+ */
+Datum
+modelreg_cleanup_artifacts(PG_FUNCTION_ARGS)
+{
+	return mr_actor_run_as_owner(fcinfo, MR_ROLE_ADMIN, "clean up",
+								 cleanup_artifacts);
+}
+
+static Datum
+cleanup_artifacts(FunctionCallInfo fcinfo)
+{
+	int			batch_size = read_batch_size(fcinfo, 0);
+	MrArtifactRow *rows;
+	uint64		count;
+	int			removed = 0;
+	int64		bytes = 0;
+
+	require_no_snapshot();
+	count = mr_artifact_row_lock_unused(batch_size, &rows);
+	for (uint64 i = 0; i < count && bytes < MR_BATCH_BYTES; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (mr_artifact_row_is_used(rows[i].sha256))
+			continue;
+		mr_artifact_row_delete(rows[i].sha256);
+		mr_artifact_remove(rows[i].sha256, rows[i].storage);
+		bytes += rows[i].artifact_size;
+		removed++;
+	}
+	PG_RETURN_INT32(removed);
+}
+
+/*
+ * modelreg.cleanup_end(deleted, artifacts, keep_production, model_name):
+ * records what was done, if anything.
+ */
+Datum
+modelreg_cleanup_end(PG_FUNCTION_ARGS)
+{
+	return mr_actor_run_as_owner(fcinfo, MR_ROLE_ADMIN, "clean up",
+								 cleanup_end);
+}
+
+static Datum
+cleanup_end(FunctionCallInfo fcinfo)
+{
+	int64		deleted = PG_ARGISNULL(0) ? 0 : PG_GETARG_INT64(0);
+	int64		artifacts = PG_ARGISNULL(1) ? 0 : PG_GETARG_INT64(1);
+	MrEvent		event = {0};
+
+	if (deleted > 0 || artifacts > 0)
+	{
+		event.event = "cleanup";
+		event.old_values.isnull = true;
+		event.new_values.value =
+			mr_event_cleanup_values(deleted, artifacts,
+									mr_arg_bool(fcinfo, 2, true),
+									mr_arg_text(fcinfo, 3));
+		mr_trail_append_registry(&event);
+	}
+	PG_RETURN_VOID();
+}
+
+static int
+read_batch_size(FunctionCallInfo fcinfo, int n)
+{
+	if (PG_ARGISNULL(n) || PG_GETARG_INT32(n) < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("batch_size must be at least 1")));
+	return PG_GETARG_INT32(n);
+}
+
+/*
+ * Under a snapshot of the whole transaction a cleanup cannot see what is
+ * registered meanwhile.
+ */
+static void
+require_no_snapshot(void)
+{
+	if (IsolationUsesXactSnapshot())
+		ereport(ERROR,
+				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+				 errmsg("cleanup cannot run under a transaction snapshot"),
+				 errhint("Use isolation level READ COMMITTED.")));
+}

@@ -1,0 +1,218 @@
+/*-------------------------------------------------------------------------
+ *
+ * trail.c
+ *	  Appending to the audit trail.
+ *
+ * Each model has a chain of its own, whose head lies in the model's row: who
+ * changes a version holds that row's lock anyway, so the chain costs no
+ * further contention, and an open transaction on one model holds up no other.
+ * What belongs to no model goes to the registry's chain, under an advisory
+ * lock.
+ *
+ * LAYER 2
+ *
+ * IDENTIFICATION
+ *	  src/trail.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "commands/async.h"
+#include "miscadmin.h"
+#include "storage/lock.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/json.h"
+
+#include "actor.h"
+#include "catalog_event.h"
+#include "compat.h"
+#include "guc.h"
+#include "trail.h"
+#include "validate.h"
+
+/* Key of the registry chain's advisory lock: "modelreg" in two halves */
+#define REGISTRY_LOCK_CLASS		0x6d6f6465
+#define REGISTRY_LOCK_KEY		0x6c726567
+
+static const uint8 no_hash[32] = {0};
+
+static bytea *append(const pg_uuid_t *key, const char *model_name, int64 seq,
+					 TimestampTz at, bytea *previous_hash,
+					 const MrEvent *event);
+static void notify(const MrEvent *event, int64 seq);
+
+/*
+ * Hands a caller's reason to the events that follow in this call, those of
+ * the recorder triggers too; without one, what the session set counts.
+ */
+void
+mr_trail_take_reason(const char *reason)
+{
+	if (reason == NULL || reason[0] == '\0')
+		return;
+	mr_check_text_size("reason", reason);
+	mr_guc_set_reason(reason);
+}
+
+/*
+ * The time of the next event of a locked model: now, but always after the
+ * event before, whatever the clock does.
+ */
+TimestampTz
+mr_trail_time(const MrModel *model)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz earliest = Max(model->audit_at, model->last_registered_at);
+
+	if (!TIMESTAMP_IS_NOBEGIN(earliest) && now <= earliest)
+		now = earliest + 1;
+	return now;
+}
+
+/*
+ * Appends to the chain of a model that the caller has locked and read since
+ * its last event; writes the model's counters back with the new head.
+ */
+void
+mr_trail_append(MrModel *model, const MrEvent *event)
+{
+	mr_trail_append_last(model, event);
+	mr_model_advance(model);
+}
+
+/*
+ * Appends to the chain of a model; locks the model's row.
+ */
+void
+mr_trail_append_by_key(const pg_uuid_t *model_key, const MrEvent *event)
+{
+	MrModel		model;
+
+	if (!mr_model_lock_by_key(model_key, &model))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("model version belongs to no model"),
+				 errhint("Run modelreg_verify() and modelreg_audit_verify().")));
+	mr_trail_append(&model, event);
+}
+
+/*
+ * Appends to the chain of a model without writing its row: it is gone.
+ */
+void
+mr_trail_append_last(MrModel *model, const MrEvent *event)
+{
+	model->audit_at = event->at ? event->at : mr_trail_time(model);
+	model->audit_seq++;
+	model->audit_hash = append(&model->key, model->name, model->audit_seq,
+							   model->audit_at, model->audit_hash, event);
+}
+
+/*
+ * Appends to the registry's chain.
+ */
+void
+mr_trail_append_registry(const MrEvent *event)
+{
+	pg_uuid_t	nil = {0};
+	int64		seq = 0;
+	TimestampTz at = GetCurrentTimestamp();
+	TimestampTz last;
+	bytea	   *hash;
+
+	mr_trail_lock_registry();
+	if (mr_event_registry_head(&seq, &last, &hash))
+		at = Max(at, last + 1);
+	else
+	{
+		hash = palloc(VARHDRSZ + sizeof(no_hash));
+		SET_VARSIZE(hash, VARHDRSZ + sizeof(no_hash));
+		memcpy(VARDATA(hash), no_hash, sizeof(no_hash));
+	}
+	append(&nil, NULL, seq + 1, at, hash, event);
+}
+
+/*
+ * Takes the lock of the registry's chain to the end of the transaction.
+ */
+void
+mr_trail_lock_registry(void)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, REGISTRY_LOCK_CLASS,
+						 REGISTRY_LOCK_KEY, 2);
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+}
+
+/*
+ * Inserts the event, sends it to listeners, and makes sure that the commit
+ * survives a crash of this server: a session's synchronous_commit = off must
+ * not lose what was acknowledged.  (Waiting for standbys is still decided by
+ * that setting.)
+ */
+static bytea *
+append(const pg_uuid_t *key, const char *model_name, int64 seq,
+	   TimestampTz at, bytea *previous_hash, const MrEvent *event)
+{
+	MrEventRow	row;
+	bytea	   *hash;
+
+	row.model_key = *key;
+	row.seq = seq;
+	row.at = at;
+	row.event = event->event;
+	row.model_name = model_name;
+	row.model_id = event->model_id;
+	row.session_user_name = GetUserNameFromId(GetSessionUserId(), false);
+	row.actor = mr_actor_name();
+	row.application_name = application_name;
+	row.old_values = event->old_values;
+	row.new_values = event->new_values;
+	row.reason = mr_guc_reason();
+	row.previous_hash = previous_hash;
+
+	hash = mr_event_insert(&row);
+	notify(event, seq);
+	ForceSyncCommit();
+	return hash;
+}
+
+/*
+ * Tells listeners what changed: a hint to look, never a record.  At the level
+ * "stage", that is whatever may change which version a service should load.
+ */
+static void
+notify(const MrEvent *event, int64 seq)
+{
+	StringInfoData payload;
+	bool		is_move = strcmp(event->event, "stage") == 0;
+	bool		is_visible = event->stage != NULL &&
+		strcmp(event->stage, mr_stage_name(MR_STAGE_DEVELOPMENT)) != 0 &&
+		strcmp(event->event, "update") != 0;
+
+	if (mr_guc_notify == MR_NOTIFY_NONE)
+		return;
+	if (mr_guc_notify == MR_NOTIFY_STAGE && !is_move && !is_visible)
+		return;
+
+	initStringInfo(&payload);
+	appendStringInfoString(&payload, "{\"event\": ");
+	escape_json(&payload, event->event);
+	appendStringInfoString(&payload, ", \"model_id\": ");
+	if (event->model_id)
+		escape_json(&payload, event->model_id);
+	else
+		appendStringInfoString(&payload, "null");
+	appendStringInfoString(&payload, ", \"stage\": ");
+	if (event->stage)
+		escape_json(&payload, event->stage);
+	else
+		appendStringInfoString(&payload, "null");
+	appendStringInfo(&payload, ", \"seq\": %lld}", (long long) seq);
+
+	Async_Notify("modelreg", payload.data);
+}

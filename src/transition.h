@@ -1,0 +1,32 @@
+/*-------------------------------------------------------------------------
+ *
+ * transition.h
+ *	  Moving and removing versions of a locked model.
+ *
+ * LAYER 2
+ *
+ * IDENTIFICATION
+ *	  src/transition.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MODELREG_TRANSITION_H
+#define MODELREG_TRANSITION_H
+
+#include "actor.h"
+#include "catalog_model.h"
+#include "catalog_version.h"
+#include "compat.h"
+
+extern void mr_transition_check(const char *model_id, MrStage from,
+								MrStage to);
+extern uint64 mr_transition_demote_incumbents(const MrModel *model,
+											  const char *successor);
+extern void mr_transition_remove(const char *model_id, MrCause cause);
+pg_noreturn extern void mr_transition_raise_protected(const char *model_id);
+extern int	mr_transition_remove_excess(const MrModel *model, bool spare_live,
+										int limit, MrCause cause);
+extern void mr_transition_require_editor(const MrVersion *version,
+										 const char *deed);
+
+#endif							/* MODELREG_TRANSITION_H */

@@ -1,0 +1,24 @@
+/*-------------------------------------------------------------------------
+ *
+ * uuid7.h
+ *	  Inner keys: UUIDs of version 7.
+ *
+ * LAYER 0
+ *
+ * IDENTIFICATION
+ *	  src/uuid7.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MR_UUID7_H
+#define MR_UUID7_H
+
+#include "utils/uuid.h"
+
+/* Initializer of the nil UUID, the key of the registry's own audit chain. */
+#define MR_UUID_NIL {{0}}
+
+extern void mr_uuid7(pg_uuid_t *out);
+extern bool mr_uuid_is_nil(const pg_uuid_t *uuid);
+
+#endif							/* MR_UUID7_H */

@@ -1,0 +1,40 @@
+/*-------------------------------------------------------------------------
+ *
+ * validate.h
+ *	  Checks of arguments.
+ *
+ * LAYER 0
+ *
+ * IDENTIFICATION
+ *	  src/validate.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MODELREG_VALIDATE_H
+#define MODELREG_VALIDATE_H
+
+#include "utils/array.h"
+#include "utils/jsonb.h"
+
+/* Longest name, tag or metric key in bytes */
+#define MR_MAX_NAME 200
+
+/* Most elements that an array of tags may have, duplicates included */
+#define MR_MAX_TAGS 1000
+
+/* Longest notes, reason or description in bytes */
+#define MR_MAX_TEXT (1024 * 1024)
+
+/*
+ * "what" is the name of the argument, as the caller of the SQL function knows
+ * it.  All errors are ERRCODE_INVALID_PARAMETER_VALUE.
+ */
+extern void mr_check_name(const char *what, const char *name);
+extern ArrayType *mr_check_tags(const char *what, ArrayType *tags);
+extern void mr_check_metrics(const char *what, Jsonb *metrics);
+extern bool mr_metrics_empty(Jsonb *metrics);
+extern void mr_check_object(const char *what, Jsonb *value);
+extern char *mr_check_sha256_hex(const char *what, const char *hex);
+extern void mr_check_text_size(const char *what, const char *value);
+
+#endif							/* MODELREG_VALIDATE_H */
