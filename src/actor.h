@@ -26,7 +26,7 @@ typedef enum MrRole
 /* Why a version is being deleted; the trail says so. */
 typedef enum MrCause
 {
-	MR_CAUSE_SQL,				/* plain SQL: no function of ours is behind it */
+	MR_CAUSE_SQL,				/* plain SQL, no function of ours */
 	MR_CAUSE_REQUEST,			/* modelreg_delete */
 	MR_CAUSE_FORCE,				/* modelreg_delete(..., force => true) */
 	MR_CAUSE_CLEANUP,			/* modelreg_cleanup */

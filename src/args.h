@@ -14,6 +14,7 @@
 #define MODELREG_ARGS_H
 
 #include "fmgr.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 
 /* A text argument as a C string; NULL if it is null. */
@@ -35,6 +36,13 @@ static inline NullableDatum
 mr_arg_nullable(FunctionCallInfo fcinfo, int n)
 {
 	return fcinfo->args[n];
+}
+
+/* A text[] argument; NULL if it is null. */
+static inline ArrayType *
+mr_arg_array(FunctionCallInfo fcinfo, int n)
+{
+	return PG_ARGISNULL(n) ? NULL : PG_GETARG_ARRAYTYPE_P(n);
 }
 
 /* A text argument that must not be null (22023); what is its name. */

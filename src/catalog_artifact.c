@@ -154,7 +154,11 @@ mr_artifact_part_is_used(const char *table, HeapTuple row, TupleDesc desc)
 	key = heap_getattr(row, SPI_fnumber(desc, by_sha256 ? "sha256" : "chunk"),
 					   desc, &isnull);
 	if (strcmp(table, "artifact") == 0)
-		return mr_artifact_row_is_used((uint8 *) VARDATA_ANY(DatumGetByteaPP(key)));
+	{
+		bytea	   *sha256 = DatumGetByteaPP(key);
+
+		return mr_artifact_row_is_used((uint8 *) VARDATA_ANY(sha256));
+	}
 	if (strcmp(table, "artifact_chunk") == 0)
 		plan = &artifact_chunk_plan;
 	else if (strcmp(table, "chunk") == 0)

@@ -185,9 +185,12 @@ build_query(uint32 given)
 						 " WHERE b.model_id = $%d), $%d)",
 						 PARAM_BEFORE_ID + 1, PARAM_BEFORE_ID + 1);
 
-	appendStringInfoString(&query, of_model ?
-						   " ORDER BY v.version_number DESC" :
-						   " ORDER BY v.registered_at DESC, v.model_id DESC");
+	if (of_model)
+		appendStringInfoString(&query, " ORDER BY v.version_number DESC");
+	else
+		appendStringInfoString(&query,
+							   " ORDER BY v.registered_at DESC,"
+							   " v.model_id DESC");
 	if (GIVEN(PARAM_MAX_ROWS))
 		appendStringInfo(&query, " LIMIT $%d", PARAM_MAX_ROWS + 1);
 

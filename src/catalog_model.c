@@ -36,8 +36,10 @@ mr_model_from_row(HeapTuple tuple, TupleDesc desc, MrModel *model)
 	bool		isnull;
 	Datum		value;
 
-	model->key = *DatumGetUUIDP(column_value(tuple, desc, "model_key", &isnull));
-	model->name = TextDatumGetCString(column_value(tuple, desc, "model_name", &isnull));
+	value = column_value(tuple, desc, "model_key", &isnull);
+	model->key = *DatumGetUUIDP(value);
+	value = column_value(tuple, desc, "model_name", &isnull);
+	model->name = TextDatumGetCString(value);
 	model->exclusive_production =
 		DatumGetBool(column_value(tuple, desc, "exclusive_production", &isnull));
 
@@ -46,7 +48,9 @@ mr_model_from_row(HeapTuple tuple, TupleDesc desc, MrModel *model)
 	value = column_value(tuple, desc, "auto_cleanup", &isnull);
 	model->auto_cleanup = isnull ? mr_guc_auto_cleanup : DatumGetBool(value);
 	value = column_value(tuple, desc, "require_metadata", &isnull);
-	model->require_metadata = isnull ? mr_guc_require_metadata : DatumGetBool(value);
+	model->require_metadata = mr_guc_require_metadata;
+	if (!isnull)
+		model->require_metadata = DatumGetBool(value);
 
 	model->created_at =
 		DatumGetTimestampTz(column_value(tuple, desc, "created_at", &isnull));
@@ -55,7 +59,9 @@ mr_model_from_row(HeapTuple tuple, TupleDesc desc, MrModel *model)
 	model->last_version_number =
 		DatumGetInt32(column_value(tuple, desc, "last_version_number", &isnull));
 	value = column_value(tuple, desc, "last_registered_at", &isnull);
-	model->last_registered_at = isnull ? DT_NOBEGIN : DatumGetTimestampTz(value);
+	model->last_registered_at = DT_NOBEGIN;
+	if (!isnull)
+		model->last_registered_at = DatumGetTimestampTz(value);
 	model->last_id_suffix =
 		DatumGetInt32(column_value(tuple, desc, "last_id_suffix", &isnull));
 	value = column_value(tuple, desc, "highest_version", &isnull);
@@ -80,7 +86,8 @@ mr_model_lock_by_name(const char *name, MrModel *model)
 		1, {TEXTOID}
 	};
 
-	return fetch_model(&plan, MR_SIGHT_LATEST, CStringGetTextDatum(name), model);
+	return fetch_model(&plan, MR_SIGHT_LATEST, CStringGetTextDatum(name),
+					   model);
 }
 
 bool

@@ -71,7 +71,7 @@ typedef struct MrReference
 	int64		stored_size;	/* as the artifact says; -1: there is none */
 	char	   *storage;		/* NULL: there is no artifact */
 	bool		has_model;		/* its model exists */
-	char	   *missing_parents;	/* neither there nor in the trail; or NULL */
+	char	   *missing_parents;	/* never registered; NULL: none */
 } MrReference;
 
 /* Which kind of column of modelreg.model_version it is */

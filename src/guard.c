@@ -285,9 +285,10 @@ check_version_update(TriggerData *trigger, TupleDesc desc)
 static void
 check_mover(const MrVersion *before, const MrVersion *after)
 {
-	mr_actor_require(mr_stage_is_open(before->stage) &&
-					 mr_stage_is_open(after->stage) ?
-					 MR_ROLE_WRITER : MR_ROLE_ADMIN,
+	bool		open_move = mr_stage_is_open(before->stage) &&
+		mr_stage_is_open(after->stage);
+
+	mr_actor_require(open_move ? MR_ROLE_WRITER : MR_ROLE_ADMIN,
 					 "move model version", before->model_id);
 }
 

@@ -56,7 +56,7 @@ create_model(FunctionCallInfo fcinfo)
 {
 	char	   *name = mr_arg_text(fcinfo, 0);
 	char	   *type = mr_arg_text(fcinfo, 1);
-	MrModelSettings settings;
+	MrModelSettings settings = {0};
 	MrModel		model;
 	MrEvent		event = {0};
 
@@ -94,7 +94,7 @@ static Datum
 update_model(FunctionCallInfo fcinfo)
 {
 	char	   *name = mr_arg_required_text(fcinfo, 0, "model_name");
-	MrModelSettings settings;
+	MrModelSettings settings = {0};
 	Datum		reset;
 	MrModel		model;
 
@@ -186,15 +186,19 @@ read_settings(FunctionCallInfo fcinfo, int first, MrModelSettings *settings)
 	if (!value[MR_SETTING_DESCRIPTION].isnull)
 		mr_check_text_size("description", mr_arg_text(fcinfo, first));
 	if (!value[MR_SETTING_TAGS].isnull)
+	{
+		ArrayType  *tags = mr_arg_array(fcinfo, first + MR_SETTING_TAGS);
+
 		value[MR_SETTING_TAGS].value =
-			PointerGetDatum(mr_check_tags("tags",
-										  DatumGetArrayTypeP(value[MR_SETTING_TAGS].value)));
+			PointerGetDatum(mr_check_tags("tags", tags));
+	}
 	if (!value[MR_SETTING_PROPERTIES].isnull)
 		mr_check_object("properties",
 						DatumGetJsonbP(value[MR_SETTING_PROPERTIES].value));
 	if (!value[MR_SETTING_MAX_VERSIONS].isnull)
 	{
-		int			max_versions = DatumGetInt32(value[MR_SETTING_MAX_VERSIONS].value);
+		int			max_versions =
+			PG_GETARG_INT32(first + MR_SETTING_MAX_VERSIONS);
 
 		if (max_versions < -1 || max_versions == 0)
 			ereport(ERROR,
@@ -213,8 +217,7 @@ read_reset(FunctionCallInfo fcinfo, int n)
 	Datum	   *names;
 	int			count;
 
-	reset = mr_check_tags("reset", PG_ARGISNULL(n) ? NULL :
-						  PG_GETARG_ARRAYTYPE_P(n));
+	reset = mr_check_tags("reset", mr_arg_array(fcinfo, n));
 	deconstruct_array(reset, TEXTOID, -1, false, TYPALIGN_INT, &names, NULL,
 					  &count);
 	for (int i = 0; i < count; i++)

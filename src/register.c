@@ -150,8 +150,9 @@ check_metadata(FunctionCallInfo fcinfo, MrNewVersion *version)
 		version->model_name = version->model_type;
 	mr_check_name("model_name", version->model_name);
 
-	version->stage = stage ? mr_stage_parse("deployment_stage", stage) :
-		MR_STAGE_DEVELOPMENT;
+	version->stage = MR_STAGE_DEVELOPMENT;
+	if (stage)
+		version->stage = mr_stage_parse("deployment_stage", stage);
 	if (!mr_stage_is_open(version->stage))
 		mr_actor_require(MR_ROLE_ADMIN,
 						 psprintf("register in %s a version of model",
@@ -172,8 +173,7 @@ check_metadata(FunctionCallInfo fcinfo, MrNewVersion *version)
 		mr_check_object("training_metadata",
 						PG_GETARG_JSONB_P(ARG_TRAINING_METADATA));
 	version->tags =
-		PointerGetDatum(mr_check_tags("tags", PG_ARGISNULL(ARG_TAGS) ? NULL :
-									  PG_GETARG_ARRAYTYPE_P(ARG_TAGS)));
+		PointerGetDatum(mr_check_tags("tags", mr_arg_array(fcinfo, ARG_TAGS)));
 	if (notes)
 		mr_check_text_size("notes", notes);
 	version->notes = mr_arg_nullable(fcinfo, ARG_NOTES);

@@ -90,16 +90,15 @@ cleanup_versions(FunctionCallInfo fcinfo)
 	bool		keep_production = mr_arg_bool(fcinfo, 1, true);
 	int			batch_size = read_batch_size(fcinfo, 2);
 	MrModel		model;
+	MrCause		cause;
 
 	require_no_snapshot();
 	if (PG_ARGISNULL(0) ||
 		!mr_model_lock_by_key(DatumGetUUIDP(PG_GETARG_DATUM(0)), &model))
 		PG_RETURN_INT32(0);
+	cause = keep_production ? MR_CAUSE_CLEANUP : MR_CAUSE_CLEANUP_FORCED;
 	PG_RETURN_INT32(mr_transition_remove_excess(&model, keep_production,
-												batch_size,
-												keep_production ?
-												MR_CAUSE_CLEANUP :
-												MR_CAUSE_CLEANUP_FORCED));
+												batch_size, cause));
 }
 
 /*

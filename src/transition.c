@@ -45,10 +45,8 @@ mr_transition_check(const char *model_id, MrStage from, MrStage to)
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("model version \"%s\" cannot move from %s to %s",
 					model_id, mr_stage_name(from), mr_stage_name(to)),
-			 legal.len > 0 ?
-			 errhint("Legal moves from %s are to: %s.",
-					 mr_stage_name(from), legal.data) :
-			 errhint("No move from %s is legal.", mr_stage_name(from))));
+			 errhint("Legal moves from %s are to: %s.", mr_stage_name(from),
+					 legal.len > 0 ? legal.data : "no other stage")));
 }
 
 /*
