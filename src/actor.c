@@ -160,16 +160,6 @@ mr_actor_name(void)
 	return GetUserNameFromId(mr_actor_role(), false);
 }
 
-/*
- * Whether a function of the API is at work, which has checked the rights of
- * the actor; if not, a trigger runs for somebody's plain SQL.
- */
-bool
-mr_actor_is_function(void)
-{
-	return frame.is_function;
-}
-
 bool
 mr_actor_has(MrRole role)
 {

@@ -44,7 +44,6 @@ extern MemoryContext mr_actor_result_context(void);
 
 extern Oid	mr_actor_role(void);
 extern const char *mr_actor_name(void);
-extern bool mr_actor_is_function(void);
 extern bool mr_actor_has(MrRole role);
 extern void mr_actor_require(MrRole role, const char *deed,
 							 const char *object);

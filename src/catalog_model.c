@@ -23,6 +23,8 @@
 
 static bool fetch_model(MrPlan *plan, MrSight sight, Datum key,
 						MrModel *model);
+static Datum required_value(HeapTuple tuple, TupleDesc desc,
+							const char *column);
 static Datum column_value(HeapTuple tuple, TupleDesc desc,
 						  const char *column, bool *isnull);
 
@@ -36,12 +38,12 @@ mr_model_from_row(HeapTuple tuple, TupleDesc desc, MrModel *model)
 	bool		isnull;
 	Datum		value;
 
-	value = column_value(tuple, desc, "model_key", &isnull);
+	value = required_value(tuple, desc, "model_key");
 	model->key = *DatumGetUUIDP(value);
-	value = column_value(tuple, desc, "model_name", &isnull);
+	value = required_value(tuple, desc, "model_name");
 	model->name = TextDatumGetCString(value);
-	model->exclusive_production =
-		DatumGetBool(column_value(tuple, desc, "exclusive_production", &isnull));
+	value = required_value(tuple, desc, "exclusive_production");
+	model->exclusive_production = DatumGetBool(value);
 
 	value = column_value(tuple, desc, "max_versions", &isnull);
 	model->max_versions = isnull ? mr_guc_max_versions : DatumGetInt32(value);
@@ -52,26 +54,22 @@ mr_model_from_row(HeapTuple tuple, TupleDesc desc, MrModel *model)
 	if (!isnull)
 		model->require_metadata = DatumGetBool(value);
 
-	model->created_at =
-		DatumGetTimestampTz(column_value(tuple, desc, "created_at", &isnull));
-	model->created_by =
-		TextDatumGetCString(column_value(tuple, desc, "created_by", &isnull));
-	model->last_version_number =
-		DatumGetInt32(column_value(tuple, desc, "last_version_number", &isnull));
+	value = required_value(tuple, desc, "last_version_number");
+	model->last_version_number = DatumGetInt32(value);
 	value = column_value(tuple, desc, "last_registered_at", &isnull);
 	model->last_registered_at = DT_NOBEGIN;
 	if (!isnull)
 		model->last_registered_at = DatumGetTimestampTz(value);
-	model->last_id_suffix =
-		DatumGetInt32(column_value(tuple, desc, "last_id_suffix", &isnull));
+	value = required_value(tuple, desc, "last_id_suffix");
+	model->last_id_suffix = DatumGetInt32(value);
 	value = column_value(tuple, desc, "highest_version", &isnull);
 	model->highest_version = isnull ? NULL : TextDatumGetCString(value);
-	model->audit_seq =
-		DatumGetInt64(column_value(tuple, desc, "audit_seq", &isnull));
+	value = required_value(tuple, desc, "audit_seq");
+	model->audit_seq = DatumGetInt64(value);
 	value = column_value(tuple, desc, "audit_at", &isnull);
 	model->audit_at = isnull ? DT_NOBEGIN : DatumGetTimestampTz(value);
-	model->audit_hash =
-		DatumGetByteaPCopy(column_value(tuple, desc, "audit_hash", &isnull));
+	value = required_value(tuple, desc, "audit_hash");
+	model->audit_hash = DatumGetByteaPCopy(value);
 }
 
 /*
@@ -456,6 +454,20 @@ fetch_model(MrPlan *plan, MrSight sight, Datum key, MrModel *model)
 		return false;
 	mr_model_from_row(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, model);
 	return true;
+}
+
+/*
+ * A column that is never null: the guards see to that in a new row.
+ */
+static Datum
+required_value(HeapTuple tuple, TupleDesc desc, const char *column)
+{
+	bool		isnull;
+	Datum		value = column_value(tuple, desc, column, &isnull);
+
+	if (isnull)
+		elog(ERROR, "column \"%s\" of modelreg.model is null", column);
+	return value;
 }
 
 static Datum

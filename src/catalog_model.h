@@ -27,8 +27,6 @@ typedef struct MrModel
 	int			max_versions;	/* in force: own, else the server's; -1: all */
 	bool		auto_cleanup;	/* in force */
 	bool		require_metadata;	/* in force */
-	TimestampTz created_at;		/* when created */
-	char	   *created_by;		/* by whom */
 	int			last_version_number;	/* counters, see the table's comments */
 	TimestampTz last_registered_at; /* DT_NOBEGIN if never */
 	int			last_id_suffix; /* ids issued in that second */

@@ -23,6 +23,8 @@ static bool fetch_version(MrPlan *plan, MrSight sight, const char *model_id,
 static uint64 id_column(uint64 rows, char ***model_ids);
 static char *column_text(HeapTuple tuple, TupleDesc desc,
 						 const char *column);
+static Datum column_value(HeapTuple tuple, TupleDesc desc,
+						  const char *column);
 
 /*
  * Fills version from a row of the table.  Strings are allocated in the
@@ -31,12 +33,11 @@ static char *column_text(HeapTuple tuple, TupleDesc desc,
 void
 mr_version_from_row(HeapTuple tuple, TupleDesc desc, MrVersion *version)
 {
-	bool		isnull;
+	Datum		value;
 
 	version->model_id = column_text(tuple, desc, "model_id");
-	version->model_key =
-		*DatumGetUUIDP(heap_getattr(tuple, SPI_fnumber(desc, "model_key"),
-									desc, &isnull));
+	value = column_value(tuple, desc, "model_key");
+	version->model_key = *DatumGetUUIDP(value);
 	version->model_name = column_text(tuple, desc, "model_name");
 	version->model_type = column_text(tuple, desc, "model_type");
 	version->version = column_text(tuple, desc, "version");
@@ -46,31 +47,22 @@ mr_version_from_row(HeapTuple tuple, TupleDesc desc, MrVersion *version)
 			 version->model_id);
 	version->registered_by = column_text(tuple, desc, "registered_by");
 	version->checksum = column_text(tuple, desc, "checksum");
-	version->artifact_size =
-		DatumGetInt64(heap_getattr(tuple, SPI_fnumber(desc, "artifact_size"),
-								   desc, &isnull));
-	version->exclusive_production =
-		DatumGetBool(heap_getattr(tuple,
-								  SPI_fnumber(desc, "exclusive_production"),
-								  desc, &isnull));
+	value = column_value(tuple, desc, "artifact_size");
+	version->artifact_size = DatumGetInt64(value);
+	value = column_value(tuple, desc, "exclusive_production");
+	version->exclusive_production = DatumGetBool(value);
 }
 
 Datum
 mr_version_stage_datum(HeapTuple tuple, TupleDesc desc)
 {
-	bool		isnull;
-
-	return heap_getattr(tuple, SPI_fnumber(desc, "deployment_stage"), desc,
-						&isnull);
+	return column_value(tuple, desc, "deployment_stage");
 }
 
 Datum
 mr_version_metrics_datum(HeapTuple tuple, TupleDesc desc)
 {
-	bool		isnull;
-
-	return heap_getattr(tuple, SPI_fnumber(desc, "performance_metrics"), desc,
-						&isnull);
+	return column_value(tuple, desc, "performance_metrics");
 }
 
 /*
@@ -504,9 +496,25 @@ id_column(uint64 rows, char ***model_ids)
 static char *
 column_text(HeapTuple tuple, TupleDesc desc, const char *column)
 {
-	char	   *value = SPI_getvalue(tuple, desc, SPI_fnumber(desc, column));
+	(void) column_value(tuple, desc, column);
+	return SPI_getvalue(tuple, desc, SPI_fnumber(desc, column));
+}
 
-	if (value == NULL)
+/*
+ * A column that is never null: the guards see to that in a new row.
+ */
+static Datum
+column_value(HeapTuple tuple, TupleDesc desc, const char *column)
+{
+	int			number = SPI_fnumber(desc, column);
+	bool		isnull;
+	Datum		value;
+
+	if (number <= 0)
+		elog(ERROR, "table modelreg.model_version has no column \"%s\"",
+			 column);
+	value = heap_getattr(tuple, number, desc, &isnull);
+	if (isnull)
 		elog(ERROR, "column \"%s\" of modelreg.model_version is null", column);
 	return value;
 }

@@ -31,7 +31,6 @@
 #include "actor.h"
 #include "args.h"
 #include "catalog_artifact.h"
-#include "catalog_setting.h"
 #include "compat.h"
 #include "semver.h"
 #include "transition.h"
@@ -45,20 +44,25 @@ PG_FUNCTION_INFO_V1(modelreg_guard_bytes);
 PG_FUNCTION_INFO_V1(modelreg_guard_audit);
 PG_FUNCTION_INFO_V1(modelreg_guard_setting);
 
-static Datum guard_model(FunctionCallInfo fcinfo);
-static Datum guard_version(FunctionCallInfo fcinfo);
-static Datum guard_bytes(FunctionCallInfo fcinfo);
-static Datum guard_setting(FunctionCallInfo fcinfo);
+static void check_model_delete(FunctionCallInfo fcinfo);
+static Datum model_has_versions(FunctionCallInfo fcinfo);
+static void check_model_update(TriggerData *trigger);
 static void check_counters(const MrModel *before, const MrModel *after);
-static void check_version_delete(const MrVersion *version);
-static void check_version_update(TriggerData *trigger, TupleDesc desc);
-static void check_mover(const MrVersion *before, const MrVersion *after);
-static void check_copies(const MrVersion *after);
+static void check_version_delete(TriggerData *trigger);
+static void check_version_update(FunctionCallInfo fcinfo);
+static void check_metadata(MrVersionColumn kind, const char *column,
+						   HeapTuple row, TupleDesc desc, int attno);
+static void check_author(TriggerData *trigger, bool stage_changed,
+						 bool metadata_changed);
+static Datum check_move(FunctionCallInfo fcinfo);
+static Datum check_copies(FunctionCallInfo fcinfo);
+static Datum bytes_are_used(FunctionCallInfo fcinfo);
 static TriggerData *row_trigger(FunctionCallInfo fcinfo);
 static HeapTuple verdict(const TriggerData *trigger);
 static bool attribute_changed(HeapTuple before, HeapTuple after,
 							  TupleDesc desc, int attno);
-static bool actor_owns(void);
+static void check_not_null(HeapTuple row, TupleDesc desc, int attno);
+static bool is_trusted(const TriggerData *trigger);
 pg_noreturn static void refuse(const char *relation, const char *what);
 
 /*
@@ -79,8 +83,7 @@ modelreg_guard_statement(PG_FUNCTION_ARGS)
 
 	if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event))
 		refuse(RelationGetRelationName(trigger->tg_relation), "truncated");
-	if (!superuser() &&
-		GetUserId() != trigger->tg_relation->rd_rel->relowner)
+	if (!is_trusted(trigger))
 		refuse(RelationGetRelationName(trigger->tg_relation),
 			   "inserted into directly");
 	return PointerGetDatum(NULL);
@@ -92,33 +95,52 @@ modelreg_guard_statement(PG_FUNCTION_ARGS)
 Datum
 modelreg_guard_model(PG_FUNCTION_ARGS)
 {
-	mr_actor_run_as_owner(fcinfo, MR_ROLE_NONE, NULL, guard_model);
-	return PointerGetDatum(verdict((TriggerData *) fcinfo->context));
+	TriggerData *trigger = row_trigger(fcinfo);
+
+	if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
+		check_model_delete(fcinfo);
+	else
+		check_model_update(trigger);
+	return PointerGetDatum(verdict(trigger));
+}
+
+static void
+check_model_delete(FunctionCallInfo fcinfo)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	MrModel		model;
+
+	mr_model_from_row(trigger->tg_trigtuple,
+					  RelationGetDescr(trigger->tg_relation), &model);
+	if (!is_trusted(trigger))
+		mr_actor_require(MR_ROLE_ADMIN, "delete model", model.name);
+	if (DatumGetBool(mr_actor_run_as_owner(fcinfo, MR_ROLE_NONE, NULL,
+										   model_has_versions)))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("model \"%s\" has versions", model.name),
+				 errhint("Call modelreg_delete_model.")));
 }
 
 static Datum
-guard_model(FunctionCallInfo fcinfo)
+model_has_versions(FunctionCallInfo fcinfo)
 {
-	TriggerData *trigger = row_trigger(fcinfo);
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	MrModel		model;
+
+	mr_model_from_row(trigger->tg_trigtuple,
+					  RelationGetDescr(trigger->tg_relation), &model);
+	return BoolGetDatum(mr_model_has_versions(&model.key));
+}
+
+static void
+check_model_update(TriggerData *trigger)
+{
 	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
 	MrModel		before;
 	MrModel		after;
 	bool		counters = false;
 	bool		settings = false;
-
-	mr_model_from_row(trigger->tg_trigtuple, desc, &before);
-
-	if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
-	{
-		if (!mr_actor_is_function() && !actor_owns())
-			mr_actor_require(MR_ROLE_ADMIN, "delete model", before.name);
-		if (mr_model_has_versions(&before.key))
-			ereport(ERROR,
-					(errcode(ERRCODE_OBJECT_IN_USE),
-					 errmsg("model \"%s\" has versions", before.name),
-					 errhint("Call modelreg_delete_model.")));
-		return (Datum) 0;
-	}
 
 	for (int attno = 1; attno <= desc->natts; attno++)
 	{
@@ -127,29 +149,30 @@ guard_model(FunctionCallInfo fcinfo)
 		if (!attribute_changed(trigger->tg_trigtuple, trigger->tg_newtuple,
 							   desc, attno))
 			continue;
+		check_not_null(trigger->tg_newtuple, desc, attno);
 		if (mr_model_column_is_counter(column))
 			counters = true;
 		else if (mr_model_column_is_setting(column))
 			settings = true;
 		else
-			refuse(column, "changed");
+			refuse(psprintf("%s of a model", column), "changed");
 	}
 
+	mr_model_from_row(trigger->tg_trigtuple, desc, &before);
 	mr_model_from_row(trigger->tg_newtuple, desc, &after);
 	if (counters)
 	{
-		if (!mr_actor_is_function() && !actor_owns())
+		if (!is_trusted(trigger))
 			refuse("counters of a model", "changed by plain SQL");
 		check_counters(&before, &after);
 	}
 	if (settings)
 	{
-		if (!mr_actor_is_function() && !actor_owns())
+		if (!is_trusted(trigger))
 			mr_actor_require(MR_ROLE_ADMIN, "change the settings of model",
 							 before.name);
 		mr_check_name("model_name", after.name);
 	}
-	return (Datum) 0;
 }
 
 /*
@@ -181,70 +204,54 @@ check_counters(const MrModel *before, const MrModel *after)
 Datum
 modelreg_guard_version(PG_FUNCTION_ARGS)
 {
-	mr_actor_run_as_owner(fcinfo, MR_ROLE_NONE, NULL, guard_version);
-	return PointerGetDatum(verdict((TriggerData *) fcinfo->context));
-}
-
-static Datum
-guard_version(FunctionCallInfo fcinfo)
-{
 	TriggerData *trigger = row_trigger(fcinfo);
-	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
-	MrVersion	before;
 
 	if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
-	{
-		mr_version_from_row(trigger->tg_trigtuple, desc, &before);
-		check_version_delete(&before);
-	}
+		check_version_delete(trigger);
 	else
-		check_version_update(trigger, desc);
-	return (Datum) 0;
+		check_version_update(fcinfo);
+	return PointerGetDatum(verdict(trigger));
 }
 
 static void
-check_version_delete(const MrVersion *version)
+check_version_delete(TriggerData *trigger)
 {
-	if (version->stage == MR_STAGE_PRODUCTION)
-		mr_transition_raise_protected(version->model_id);
-	if (!mr_actor_is_function() && !actor_owns())
-		mr_transition_require_editor(version, "delete model version");
+	MrVersion	version;
+
+	mr_version_from_row(trigger->tg_trigtuple,
+						RelationGetDescr(trigger->tg_relation), &version);
+	if (version.stage == MR_STAGE_PRODUCTION)
+		mr_transition_raise_protected(version.model_id);
+	if (!is_trusted(trigger))
+		mr_transition_require_editor(&version, "delete model version");
 }
 
 static void
-check_version_update(TriggerData *trigger, TupleDesc desc)
+check_version_update(FunctionCallInfo fcinfo)
 {
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
 	HeapTuple	old_row = trigger->tg_trigtuple;
 	HeapTuple	new_row = trigger->tg_newtuple;
-	bool		plain_sql = !mr_actor_is_function() && !actor_owns();
+	bool		stage_changed = false;
 	bool		deployed_at_changed = false;
 	bool		copies_changed = false;
 	bool		metadata_changed = false;
-	MrVersion	before;
-	MrVersion	after;
-
-	mr_version_from_row(old_row, desc, &before);
-	mr_version_from_row(new_row, desc, &after);
 
 	for (int attno = 1; attno <= desc->natts; attno++)
 	{
 		const char *column = NameStr(TupleDescAttr(desc, attno - 1)->attname);
-		Datum		value;
-		bool		isnull;
 
 		if (!attribute_changed(old_row, new_row, desc, attno))
 			continue;
-		value = heap_getattr(new_row, attno, desc, &isnull);
+		check_not_null(new_row, desc, attno);
 
 		switch (mr_version_column(column))
 		{
 			case MR_COLUMN_FIXED:
 				refuse(psprintf("%s of a model version", column), "changed");
 			case MR_COLUMN_STAGE:
-				if (plain_sql)
-					check_mover(&before, &after);
-				mr_transition_check(before.model_id, before.stage,
-									after.stage);
+				stage_changed = true;
 				break;
 			case MR_COLUMN_DEPLOYED_AT:
 				deployed_at_changed = true;
@@ -252,60 +259,96 @@ check_version_update(TriggerData *trigger, TupleDesc desc)
 			case MR_COLUMN_COPY:
 				copies_changed = true;
 				break;
-			case MR_COLUMN_METRICS:
-				if (!isnull)
-					mr_check_metrics(column, DatumGetJsonbP(value));
-				metadata_changed = true;
-				break;
-			case MR_COLUMN_TAGS:
-				if (!isnull)
-					(void) mr_check_tags(column, DatumGetArrayTypeP(value));
-				metadata_changed = true;
-				break;
-			case MR_COLUMN_NOTES:
-				if (!isnull)
-					mr_check_text_size(column, TextDatumGetCString(value));
+			default:
+				check_metadata(mr_version_column(column), column, new_row,
+							   desc, attno);
 				metadata_changed = true;
 				break;
 		}
 	}
 
-	if (deployed_at_changed && before.stage == after.stage)
+	if (deployed_at_changed && !stage_changed)
 		refuse("deployed_at of a model version",
 			   "changed without a stage move");
+	if (!is_trusted(trigger) && (stage_changed || metadata_changed))
+		check_author(trigger, stage_changed, metadata_changed);
+	if (stage_changed)
+		mr_actor_run_as_owner(fcinfo, MR_ROLE_NONE, NULL, check_move);
 	if (copies_changed)
-		check_copies(&after);
-	if (metadata_changed && plain_sql)
-		mr_transition_require_editor(&before, "edit model version");
+		mr_actor_run_as_owner(fcinfo, MR_ROLE_NONE, NULL, check_copies);
 }
 
 /*
- * Who may move by plain SQL: as with modelreg_update_stage.
+ * Metadata by plain SQL obeys the rules of modelreg_update.
  */
 static void
-check_mover(const MrVersion *before, const MrVersion *after)
+check_metadata(MrVersionColumn kind, const char *column, HeapTuple row,
+			   TupleDesc desc, int attno)
 {
-	bool		open_move = mr_stage_is_open(before->stage) &&
-		mr_stage_is_open(after->stage);
+	bool		isnull;
+	Datum		value = heap_getattr(row, attno, desc, &isnull);
 
-	mr_actor_require(open_move ? MR_ROLE_WRITER : MR_ROLE_ADMIN,
-					 "move model version", before->model_id);
+	if (isnull)
+		elog(ERROR, "column \"%s\" of a model version is null", column);
+	if (kind == MR_COLUMN_METRICS)
+		mr_check_metrics(column, DatumGetJsonbP(value));
+	else if (kind == MR_COLUMN_TAGS)
+		(void) mr_check_tags(column, DatumGetArrayTypeP(value));
+	else
+		mr_check_text_size(column, TextDatumGetCString(value));
+}
+
+/*
+ * Who may change a version by plain SQL: as with the functions.
+ */
+static void
+check_author(TriggerData *trigger, bool stage_changed, bool metadata_changed)
+{
+	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
+	MrVersion	before;
+	MrVersion	after;
+
+	mr_version_from_row(trigger->tg_trigtuple, desc, &before);
+	mr_version_from_row(trigger->tg_newtuple, desc, &after);
+	if (metadata_changed)
+		mr_transition_require_editor(&before, "edit model version");
+	if (stage_changed)
+		mr_transition_require_mover(&before, after.stage);
+}
+
+static Datum
+check_move(FunctionCallInfo fcinfo)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
+	MrVersion	before;
+	MrVersion	after;
+
+	mr_version_from_row(trigger->tg_trigtuple, desc, &before);
+	mr_version_from_row(trigger->tg_newtuple, desc, &after);
+	mr_transition_check(before.model_id, before.stage, after.stage);
+	return (Datum) 0;
 }
 
 /*
  * A version's copies of the model's columns may change to what the model
  * says, and to nothing else.
  */
-static void
-check_copies(const MrVersion *after)
+static Datum
+check_copies(FunctionCallInfo fcinfo)
 {
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	MrVersion	after;
 	MrModel		model;
 
-	if (!mr_model_get_by_key(&after->model_key, &model) ||
-		strcmp(model.name, after->model_name) != 0 ||
-		model.exclusive_production != after->exclusive_production)
+	mr_version_from_row(trigger->tg_newtuple,
+						RelationGetDescr(trigger->tg_relation), &after);
+	if (!mr_model_get_by_key(&after.model_key, &model) ||
+		strcmp(model.name, after.model_name) != 0 ||
+		model.exclusive_production != after.exclusive_production)
 		refuse("copies of the model's columns in a model version",
 			   "changed to what the model does not say");
+	return (Datum) 0;
 }
 
 /*
@@ -324,6 +367,8 @@ modelreg_stamp_version(PG_FUNCTION_ARGS)
 	Datum		now;
 	bool		isnull = false;
 
+	for (int attno = 1; attno <= desc->natts; attno++)
+		check_not_null(trigger->tg_newtuple, desc, attno);
 	mr_version_from_row(trigger->tg_trigtuple, desc, &before);
 	mr_version_from_row(trigger->tg_newtuple, desc, &after);
 	if (before.stage == after.stage ||
@@ -344,27 +389,33 @@ modelreg_stamp_version(PG_FUNCTION_ARGS)
 Datum
 modelreg_guard_bytes(PG_FUNCTION_ARGS)
 {
-	mr_actor_run_as_owner(fcinfo, MR_ROLE_NONE, NULL, guard_bytes);
-	return PointerGetDatum(verdict((TriggerData *) fcinfo->context));
-}
-
-static Datum
-guard_bytes(FunctionCallInfo fcinfo)
-{
 	TriggerData *trigger = row_trigger(fcinfo);
 	const char *relation = RelationGetRelationName(trigger->tg_relation);
 
 	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
 		refuse(relation, "updated");
-	if (!mr_actor_is_function() && !actor_owns())
+	if (!is_trusted(trigger))
 		mr_actor_require(MR_ROLE_ADMIN, "delete from", relation);
-	if (mr_artifact_part_is_used(relation, trigger->tg_trigtuple,
-								 RelationGetDescr(trigger->tg_relation)))
+	if (DatumGetBool(mr_actor_run_as_owner(fcinfo, MR_ROLE_NONE, NULL,
+										   bytes_are_used)))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("row of %s is in use", relation),
 				 errhint("Delete the versions that use it, then call modelreg_cleanup.")));
-	return (Datum) 0;
+	return PointerGetDatum(verdict(trigger));
+}
+
+static Datum
+bytes_are_used(FunctionCallInfo fcinfo)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	Relation	relation = trigger->tg_relation;
+	bool		used;
+
+	used = mr_artifact_part_is_used(RelationGetRelationName(relation),
+									trigger->tg_trigtuple,
+									RelationGetDescr(relation));
+	return BoolGetDatum(used);
 }
 
 /*
@@ -385,19 +436,12 @@ modelreg_guard_audit(PG_FUNCTION_ARGS)
 Datum
 modelreg_guard_setting(PG_FUNCTION_ARGS)
 {
-	mr_actor_run_as_owner(fcinfo, MR_ROLE_NONE, NULL, guard_setting);
-	return PointerGetDatum(verdict((TriggerData *) fcinfo->context));
-}
-
-static Datum
-guard_setting(FunctionCallInfo fcinfo)
-{
 	TriggerData *trigger = row_trigger(fcinfo);
 
-	if (!mr_actor_is_function() && !actor_owns())
+	if (!is_trusted(trigger))
 		mr_actor_require(MR_ROLE_ADMIN, "change",
 						 RelationGetRelationName(trigger->tg_relation));
-	return (Datum) 0;
+	return PointerGetDatum(verdict(trigger));
 }
 
 static TriggerData *
@@ -446,19 +490,36 @@ attribute_changed(HeapTuple before, HeapTuple after, TupleDesc desc,
 }
 
 /*
- * Whether the actor is the owner of our tables, as the apply worker of a
- * subscription may be, or a superuser.
+ * Constraints are checked after BEFORE triggers, which want to look at the
+ * row before.
+ */
+static void
+check_not_null(HeapTuple row, TupleDesc desc, int attno)
+{
+	Form_pg_attribute attribute = TupleDescAttr(desc, attno - 1);
+
+	if (attribute->attnotnull && heap_attisnull(row, attno, desc))
+		ereport(ERROR,
+				(errcode(ERRCODE_NOT_NULL_VIOLATION),
+				 errmsg("%s must not be null", NameStr(attribute->attname))));
+}
+
+/*
+ * Whether the present role may do all that the content rules allow: a
+ * superuser, or the owner, as which the functions of the API and the recorder
+ * triggers run, and the apply worker of a subscription may.
  */
 static bool
-actor_owns(void)
+is_trusted(const TriggerData *trigger)
 {
-	return mr_actor_role() == GetUserId() || superuser_arg(mr_actor_role());
+	return GetUserId() == trigger->tg_relation->rd_rel->relowner ||
+		superuser();
 }
 
 static void
 refuse(const char *object, const char *what)
 {
-	mr_actor_log_refusal("have changed", object);
+	mr_actor_log_refusal("change", object);
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("%s cannot be %s", object, what)));

@@ -34,7 +34,6 @@ static Datum update_metadata(FunctionCallInfo fcinfo);
 static Datum delete_version(FunctionCallInfo fcinfo);
 static void lock_version(const char *model_id, MrModel *model,
 						 MrVersion *version);
-static void require_mover(const MrVersion *version, MrStage to);
 
 /*
  * modelreg_update_stage(model_id, new_stage, reason): see its COMMENT.
@@ -58,7 +57,7 @@ update_stage(FunctionCallInfo fcinfo)
 	lock_version(model_id, &model, &version);
 	if (version.stage != stage)
 	{
-		require_mover(&version, stage);
+		mr_transition_require_mover(&version, stage);
 		if (stage == MR_STAGE_PRODUCTION)
 			mr_transition_demote_incumbents(&model, model_id);
 		mr_version_set_stage(model_id, stage);
@@ -145,19 +144,4 @@ lock_version(const char *model_id, MrModel *model, MrVersion *version)
 		!mr_model_lock_by_key(&version->model_key, model) ||
 		!mr_version_lock(model_id, version))
 		mr_version_raise_unknown(model_id);
-}
-
-/*
- * Writers move between development and staging, admins everywhere.
- */
-static void
-require_mover(const MrVersion *version, MrStage to)
-{
-	if (mr_stage_is_open(version->stage) && mr_stage_is_open(to))
-		return;
-	mr_actor_require(MR_ROLE_ADMIN,
-					 psprintf("move from %s to %s model version",
-							  mr_stage_name(version->stage),
-							  mr_stage_name(to)),
-					 version->model_id);
 }

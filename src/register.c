@@ -250,11 +250,10 @@ store_artifact(FunctionCallInfo fcinfo, MrNewVersion *version)
 				 errdetail("Expected %s, but the bytes received have %s.",
 						   expected, version->checksum)));
 
+	/* between the two steps a cleanup may remove the row; then try again */
 	for (;;)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (mr_artifact_row_share(sha256))
-			break;
 		if (mr_artifact_row_insert(sha256, version->artifact_size,
 								   mr_storage_database.name))
 		{
@@ -262,6 +261,8 @@ store_artifact(FunctionCallInfo fcinfo, MrNewVersion *version)
 							  sha256);
 			break;
 		}
+		if (mr_artifact_row_share(sha256))
+			break;
 	}
 }
 

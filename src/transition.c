@@ -144,6 +144,23 @@ mr_transition_require_editor(const MrVersion *version, const char *deed)
 	mr_actor_require(MR_ROLE_ADMIN, deed, version->model_id);
 }
 
+/*
+ * Raises 42501 unless the actor may move the version there: writers between
+ * development and staging, admins everywhere.
+ */
+void
+mr_transition_require_mover(const MrVersion *version, MrStage to)
+{
+	char	   *deed = psprintf("move from %s to %s model version",
+								mr_stage_name(version->stage),
+								mr_stage_name(to));
+	bool		open_move = mr_stage_is_open(version->stage) &&
+		mr_stage_is_open(to);
+
+	mr_actor_require(open_move ? MR_ROLE_WRITER : MR_ROLE_ADMIN, deed,
+					 version->model_id);
+}
+
 static bool
 move_is_legal(MrStage from, MrStage to)
 {

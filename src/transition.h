@@ -26,6 +26,7 @@ extern void mr_transition_remove(const char *model_id, MrCause cause);
 pg_noreturn extern void mr_transition_raise_protected(const char *model_id);
 extern int	mr_transition_remove_excess(const MrModel *model, bool spare_live,
 										int limit, MrCause cause);
+extern void mr_transition_require_mover(const MrVersion *version, MrStage to);
 extern void mr_transition_require_editor(const MrVersion *version,
 										 const char *deed);
 

@@ -65,7 +65,7 @@ mr_check_name(const char *what, const char *name)
 	if (name != NULL)
 		problem = name_problem(name, strlen(name));
 	if (problem != NAME_OK)
-		report_name(psprintf("\"%s\"", what), problem);
+		report_name(what, problem);
 }
 
 /*
@@ -90,7 +90,7 @@ mr_check_tags(const char *what, ArrayType *tags)
 	if (ARR_NDIM(tags) > 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("\"%s\" must be an array of one dimension", what)));
+				 errmsg("%s must be an array of one dimension", what)));
 
 	count = ArrayGetNItems(ARR_NDIM(tags), ARR_DIMS(tags));
 	if (count == 0)
@@ -98,7 +98,7 @@ mr_check_tags(const char *what, ArrayType *tags)
 	if (count > MR_MAX_TAGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("\"%s\" has more than %d elements", what, MR_MAX_TAGS),
+				 errmsg("%s has more than %d elements", what, MR_MAX_TAGS),
 				 errdetail("It has %d elements.", count)));
 
 	deconstruct_array(tags, TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls,
@@ -113,7 +113,7 @@ mr_check_tags(const char *what, ArrayType *tags)
 			problem = name_problem(VARDATA_ANY(element),
 								   VARSIZE_ANY_EXHDR(element));
 		if (problem != NAME_OK)
-			report_name(psprintf("\"%s[%d]\"", what, i + 1), problem);
+			report_name(psprintf("%s[%d]", what, i + 1), problem);
 
 		if (!contains_text(elements, kept, elements[i]))
 			elements[kept++] = elements[i];
@@ -173,7 +173,7 @@ mr_check_object(const char *what, Jsonb *value)
 	if (!JB_ROOT_IS_OBJECT(value))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("\"%s\" must be a JSON object", what)));
+				 errmsg("%s must be a JSON object", what)));
 }
 
 /*
@@ -195,7 +195,7 @@ mr_check_sha256_hex(const char *what, const char *hex)
 	if (len != SHA256_HEX_LEN || digits != SHA256_HEX_LEN)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("\"%s\" must be a SHA-256 digest of %d hexadecimal digits",
+				 errmsg("%s must be a SHA-256 digest of %d hexadecimal digits",
 						what, SHA256_HEX_LEN),
 				 errdetail("It has %zu bytes, and begins with %zu hexadecimal digits.",
 						   len, digits)));
@@ -217,7 +217,7 @@ mr_check_text_size(const char *what, const char *value)
 	if (len > MR_MAX_TEXT)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("\"%s\" is longer than %d bytes", what, MR_MAX_TEXT),
+				 errmsg("%s is longer than %d bytes", what, MR_MAX_TEXT),
 				 errdetail("It has %zu bytes.", len)));
 }
 
@@ -230,7 +230,7 @@ check_not_null(const char *what, const void *value)
 	if (value == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("\"%s\" must not be null", what)));
+				 errmsg("%s must not be null", what)));
 }
 
 /*
@@ -336,7 +336,7 @@ check_metric(const char *what, const JsonbValue *key, const JsonbValue *value,
 	float8		as_float;
 
 	if (problem != NAME_OK)
-		report_name(psprintf("key \"%s\" of \"%s\"", clip(name, len), what),
+		report_name(psprintf("key \"%s\" of %s", clip(name, len), what),
 					problem);
 
 	if (value->type != jbvNumeric)

@@ -22,6 +22,13 @@ BEGIN
 
 		IF NOT FOUND THEN
 			EXECUTE pg_catalog.format('CREATE ROLE %I NOLOGIN', wanted);
+			EXECUTE pg_catalog.format('COMMENT ON ROLE %I IS %L', wanted,
+				CASE wanted
+					WHEN 'modelreg_owner' THEN 'Owns the objects of modelreg; nobody is a member.'
+					WHEN 'modelreg_reader' THEN 'May list, load and compare model versions and read the audit trail.'
+					WHEN 'modelreg_writer' THEN 'May register model versions and move them between development and staging; contains modelreg_reader.'
+					ELSE 'May do everything in the model registry; contains modelreg_writer.'
+				END);
 			CONTINUE;
 		END IF;
 
