@@ -208,18 +208,37 @@ mr_model_update(const pg_uuid_t *key, const MrModelSettings *settings,
 	mr_plan_run(&plan, MR_SIGHT_LATEST, values, nulls);
 }
 
-void
+/*
+ * Renames a model; false if the name is taken, by a model that the present
+ * snapshot does not show.  The transaction must then fail.
+ */
+bool
 mr_model_rename(const pg_uuid_t *key, const char *new_name)
 {
 	static MrPlan plan = {
 		"UPDATE modelreg.model SET model_name = $2 WHERE model_key = $1",
 		2, {UUIDOID, TEXTOID}
 	};
+	MemoryContext context = CurrentMemoryContext;
+	volatile bool renamed = true;
 	Datum		values[2];
 
 	values[0] = UUIDPGetDatum(key);
 	values[1] = CStringGetTextDatum(new_name);
-	mr_plan_run(&plan, MR_SIGHT_LATEST, values, NULL);
+	PG_TRY();
+	{
+		mr_plan_run(&plan, MR_SIGHT_LATEST, values, NULL);
+	}
+	PG_CATCH();
+	{
+		if (geterrcode() != ERRCODE_UNIQUE_VIOLATION)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(context);
+		FlushErrorState();
+		renamed = false;
+	}
+	PG_END_TRY();
+	return renamed;
 }
 
 void
@@ -310,7 +329,8 @@ mr_model_has_versions(const pg_uuid_t *key)
 
 /*
  * The last id ever issued under the name, by this model or an earlier one,
- * and when; false if none was.
+ * and when; false if none was.  A transaction snapshot may be too old to show
+ * a model that came and went since, so it does not count here.
  */
 bool
 mr_model_last_issued(const char *name, TimestampTz *at, char **model_id)
@@ -324,7 +344,7 @@ mr_model_last_issued(const char *name, TimestampTz *at, char **model_id)
 	Datum		value = CStringGetTextDatum(name);
 	bool		isnull;
 
-	if (mr_plan_run(&plan, MR_SIGHT_LATEST, &value, NULL) == 0)
+	if (mr_plan_run(&plan, MR_SIGHT_PRESENT, &value, NULL) == 0)
 		return false;
 	*at = DatumGetTimestampTz(mr_plan_datum(0, 1, &isnull));
 	*model_id = mr_plan_text(0, 2);

@@ -69,7 +69,7 @@ extern bool mr_model_insert(const char *name, const char *type,
 extern void mr_model_update(const pg_uuid_t *key,
 							const MrModelSettings *settings,
 							Datum reset);
-extern void mr_model_rename(const pg_uuid_t *key, const char *new_name);
+extern bool mr_model_rename(const pg_uuid_t *key, const char *new_name);
 extern void mr_model_delete(const pg_uuid_t *key);
 extern void mr_model_advance(const MrModel *model);
 extern void mr_model_spread(const pg_uuid_t *key);

@@ -184,6 +184,8 @@ check_counters(const MrModel *before, const MrModel *after)
 	bool		same_hash = memcmp(VARDATA_ANY(before->audit_hash),
 								   VARDATA_ANY(after->audit_hash), 32) == 0;
 
+	if (after->highest_version != NULL)
+		mr_semver_check(after->highest_version);
 	if (after->last_version_number < before->last_version_number ||
 		after->last_registered_at < before->last_registered_at ||
 		(after->last_registered_at == before->last_registered_at &&

@@ -130,9 +130,9 @@ rename_model(FunctionCallInfo fcinfo)
 	lock_model(name, &model);
 	if (strcmp(name, new_name) != 0)
 	{
-		if (mr_model_exists(new_name))
+		if (mr_model_exists(new_name) ||
+			!mr_model_rename(&model.key, new_name))
 			raise_taken(new_name);
-		mr_model_rename(&model.key, new_name);
 	}
 	return mr_model_row(&model.key);
 }

@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "utils/builtins.h"
+#include "utils/snapmgr.h"
 
 #include "plan.h"
 
@@ -38,8 +39,13 @@ mr_plan_run(MrPlan *plan, MrSight sight, const Datum *values,
 		plan->plan = prepared;
 	}
 
-	code = SPI_execute_plan(plan->plan, unconstify(Datum *, values), nulls,
-							sight == MR_SIGHT_ACTIVE, 0);
+	if (sight == MR_SIGHT_PRESENT)
+		code = SPI_execute_snapshot(plan->plan, unconstify(Datum *, values),
+									nulls, GetLatestSnapshot(),
+									InvalidSnapshot, false, false, 0);
+	else
+		code = SPI_execute_plan(plan->plan, unconstify(Datum *, values),
+								nulls, sight == MR_SIGHT_ACTIVE, 0);
 	if (code < 0)
 		elog(ERROR, "could not execute \"%s\": %s", plan->sql,
 			 SPI_result_code_string(code));

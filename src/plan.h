@@ -30,7 +30,10 @@ typedef struct MrPlan
 typedef enum MrSight
 {
 	MR_SIGHT_ACTIVE,			/* read only, by the active snapshot */
-	MR_SIGHT_LATEST				/* by a new snapshot; may write */
+	MR_SIGHT_LATEST,			/* by a new snapshot, the transaction's above
+								 * READ COMMITTED; may write */
+	MR_SIGHT_PRESENT			/* by a new snapshot whatever the isolation
+								 * level; reads only */
 } MrSight;
 
 extern uint64 mr_plan_run(MrPlan *plan, MrSight sight, const Datum *values,
