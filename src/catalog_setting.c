@@ -17,7 +17,9 @@
 #include "utils/builtins.h"
 
 #include "catalog_setting.h"
+#include "compat.h"
 
+pg_noreturn static void raise_conflict(void);
 static bool run_rule(MrPlan *plan, MrStage from, MrStage to, bool allowed);
 
 /*
@@ -65,11 +67,13 @@ mr_rule_insert(MrStage from, MrStage to, bool allowed, Datum *snapshot)
 	static MrPlan plan = {
 		"INSERT INTO modelreg.stage_rule AS r (from_stage, to_stage, allowed)"
 		" VALUES ($1::text::modelreg.deployment_stage,"
-		" $2::text::modelreg.deployment_stage, $3) RETURNING to_jsonb(r)",
+		" $2::text::modelreg.deployment_stage, $3)"
+		" ON CONFLICT DO NOTHING RETURNING to_jsonb(r)",
 		3, {TEXTOID, TEXTOID, BOOLOID}
 	};
 
-	run_rule(&plan, from, to, allowed);
+	if (!run_rule(&plan, from, to, allowed))
+		raise_conflict();
 	*snapshot = mr_plan_copy_out(0, 1);
 }
 
@@ -112,14 +116,15 @@ mr_direction_insert(const char *metric, bool higher_is_better, Datum *snapshot)
 {
 	static MrPlan plan = {
 		"INSERT INTO modelreg.metric_direction AS d (metric, higher_is_better)"
-		" VALUES ($1, $2) RETURNING to_jsonb(d)",
+		" VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING to_jsonb(d)",
 		2, {TEXTOID, BOOLOID}
 	};
 	Datum		values[2];
 
 	values[0] = CStringGetTextDatum(metric);
 	values[1] = BoolGetDatum(higher_is_better);
-	mr_plan_run(&plan, MR_SIGHT_LATEST, values, NULL);
+	if (mr_plan_run(&plan, MR_SIGHT_LATEST, values, NULL) == 0)
+		raise_conflict();
 	*snapshot = mr_plan_copy_out(0, 1);
 }
 
@@ -151,6 +156,20 @@ mr_setting_snapshot(HeapTuple row, TupleDesc desc)
 	value = heap_copy_tuple_as_datum(row, desc);
 	mr_plan_run(&plan, MR_SIGHT_LATEST, &value, NULL);
 	return mr_plan_copy_out(0, 1);
+}
+
+/*
+ * Our functions set these one at a time, so only plain SQL can have been
+ * quicker.  (Above READ COMMITTED, ON CONFLICT itself raises 40001 for a row
+ * that the snapshot does not show.)
+ */
+static void
+raise_conflict(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("could not insert the setting because another session did"),
+			 errhint("Try again.")));
 }
 
 static bool

@@ -21,6 +21,7 @@
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "replication/logicalworker.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -274,6 +275,13 @@ check_version_update(FunctionCallInfo fcinfo)
 			   "changed without a stage move");
 	if (!is_trusted(trigger) && (stage_changed || metadata_changed))
 		check_author(trigger, stage_changed, metadata_changed);
+
+	/*
+	 * A subscriber does not judge again what the publisher let pass: changes
+	 * of stage rules and moves may reach it in another order.
+	 */
+	if (IsLogicalWorker())
+		return;
 	if (stage_changed)
 		mr_actor_run_as_owner(fcinfo, MR_ROLE_NONE, NULL, check_move);
 	if (copies_changed)
