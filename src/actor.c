@@ -7,8 +7,9 @@
  * role that really called, so a pooler's SET ROLE counts and somebody else's
  * SECURITY DEFINER function lends nothing.  That role is checked and
  * remembered as the actor; only then do we go on with the rights of
- * modelreg_owner, as ri_triggers.c does for the owner of a table, and with a
- * search_path in which nobody else can put anything.
+ * modelreg_owner, as ri_triggers.c does for the owner of a table (so not even
+ * FORCE ROW LEVEL SECURITY blinds us), and with a search_path in which nobody
+ * else can put anything.
  *
  * LAYER 0
  *
@@ -91,7 +92,8 @@ mr_actor_run_as_owner(FunctionCallInfo fcinfo, MrRole required,
 		nest_level = NewGUCNestLevel();
 		pin_search_path();
 		SetUserIdAndSecContext(owner,
-							   saved_flags | SECURITY_LOCAL_USERID_CHANGE);
+							   saved_flags | SECURITY_LOCAL_USERID_CHANGE |
+							   SECURITY_NOFORCE_RLS);
 		result_context = CurrentMemoryContext;
 		SPI_connect();
 		result = body(fcinfo);

@@ -18,8 +18,8 @@
 
 #include "catalog_artifact.h"
 #include "compat.h"
+#include "digest.h"
 
-static Datum sha256_datum(const uint8 *sha256);
 static void read_row(uint64 number, MrArtifactRow *row);
 static uint64 read_rows(uint64 count, MrArtifactRow **rows);
 
@@ -35,7 +35,7 @@ mr_artifact_row_share(const uint8 *sha256)
 		"SELECT FROM modelreg.artifact WHERE sha256 = $1 FOR KEY SHARE",
 		1, {BYTEAOID}
 	};
-	Datum		value = sha256_datum(sha256);
+	Datum		value = PointerGetDatum(mr_digest_bytea(sha256));
 
 	return mr_plan_run(&plan, MR_SIGHT_LATEST, &value, NULL) > 0;
 }
@@ -55,7 +55,7 @@ mr_artifact_row_insert(const uint8 *sha256, int64 artifact_size,
 	};
 	Datum		values[3];
 
-	values[0] = sha256_datum(sha256);
+	values[0] = PointerGetDatum(mr_digest_bytea(sha256));
 	values[1] = Int64GetDatum(artifact_size);
 	values[2] = CStringGetTextDatum(storage);
 	return mr_plan_run(&plan, MR_SIGHT_LATEST, values, NULL) > 0;
@@ -69,7 +69,7 @@ mr_artifact_row_get(const uint8 *sha256, MrSight sight, MrArtifactRow *row)
 		" WHERE sha256 = $1",
 		1, {BYTEAOID}
 	};
-	Datum		value = sha256_datum(sha256);
+	Datum		value = PointerGetDatum(mr_digest_bytea(sha256));
 
 	if (mr_plan_run(&plan, sight, &value, NULL) == 0)
 		return false;
@@ -88,7 +88,7 @@ mr_artifact_row_is_used(const uint8 *sha256)
 		" WHERE checksum = encode($1, 'hex') LIMIT 1",
 		1, {BYTEAOID}
 	};
-	Datum		value = sha256_datum(sha256);
+	Datum		value = PointerGetDatum(mr_digest_bytea(sha256));
 
 	return mr_plan_run(&plan, MR_SIGHT_LATEST, &value, NULL) > 0;
 }
@@ -122,7 +122,7 @@ mr_artifact_row_delete(const uint8 *sha256)
 		"DELETE FROM modelreg.artifact WHERE sha256 = $1",
 		1, {BYTEAOID}
 	};
-	Datum		value = sha256_datum(sha256);
+	Datum		value = PointerGetDatum(mr_digest_bytea(sha256));
 
 	mr_plan_run(&plan, MR_SIGHT_LATEST, &value, NULL);
 }
@@ -184,16 +184,6 @@ mr_artifact_row_unused(MrArtifactRow **rows)
 	};
 
 	return read_rows(mr_plan_run(&plan, MR_SIGHT_ACTIVE, NULL, NULL), rows);
-}
-
-static Datum
-sha256_datum(const uint8 *sha256)
-{
-	bytea	   *value = palloc(VARHDRSZ + 32);
-
-	SET_VARSIZE(value, VARHDRSZ + 32);
-	memcpy(VARDATA(value), sha256, 32);
-	return PointerGetDatum(value);
 }
 
 static void

@@ -141,6 +141,16 @@ mr_direction_delete(const char *metric)
 }
 
 /*
+ * Whether the column of either table is a value, not part of the key.
+ */
+bool
+mr_setting_column_is_value(const char *column)
+{
+	return strcmp(column, "allowed") == 0 ||
+		strcmp(column, "higher_is_better") == 0;
+}
+
+/*
  * What the trail holds of a row of either table.
  */
 Datum

@@ -28,6 +28,7 @@ extern bool mr_direction_update(const char *metric, bool higher_is_better);
 extern void mr_direction_insert(const char *metric, bool higher_is_better,
 								Datum *snapshot);
 extern void mr_direction_delete(const char *metric);
+extern bool mr_setting_column_is_value(const char *column);
 extern Datum mr_setting_snapshot(HeapTuple row, TupleDesc desc);
 
 #endif							/* MODELREG_CATALOG_SETTING_H */

@@ -191,13 +191,15 @@ mr_version_insert(const MrNewVersion *new_version, Datum *snapshot)
 	return mr_plan_copy_out(0, 1);
 }
 
+/*
+ * Moves a version; a trigger sets deployed_at.
+ */
 void
 mr_version_set_stage(const char *model_id, MrStage stage)
 {
 	static MrPlan plan = {
 		"UPDATE modelreg.model_version"
-		" SET deployment_stage = $2::text::modelreg.deployment_stage,"
-		" deployed_at = clock_timestamp()"
+		" SET deployment_stage = $2::text::modelreg.deployment_stage"
 		" WHERE model_id = $1",
 		2, {TEXTOID, TEXTOID}
 	};

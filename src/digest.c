@@ -121,6 +121,16 @@ mr_digest_bytes(const void *data, Size len, uint8 *out)
 }
 
 /*
+ * Return a SHA-256 as bytea, palloc'd.
+ */
+bytea *
+mr_digest_bytea(const uint8 *sha256)
+{
+	return (bytea *) cstring_to_text_with_len((const char *) sha256,
+											  MR_SHA256_LEN);
+}
+
+/*
  * Return a SHA-256 as 64 lower-case hexadecimal digits, palloc'd.
  */
 char *

@@ -25,6 +25,7 @@ extern void mr_digest_abandon(MrDigest *digest);
 
 extern void mr_digest_bytes(const void *data, Size len, uint8 *out);
 
+extern bytea *mr_digest_bytea(const uint8 *sha256);
 extern char *mr_digest_hex(const uint8 *sha256);
 extern bool mr_digest_from_hex(const char *hex, uint8 *out);
 

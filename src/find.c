@@ -17,6 +17,7 @@
  */
 #include "postgres.h"
 
+#include "access/tupconvert.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "funcapi.h"
@@ -262,6 +263,8 @@ return_rows(FunctionCallInfo fcinfo, const MrFilter *filter)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	Portal		cursor;
+	TupleConversionMap *map = NULL;
+	uint64		fetched;
 
 	InitMaterializedSRF(fcinfo, 0);
 	cursor = mr_find_open(filter);
@@ -269,10 +272,23 @@ return_rows(FunctionCallInfo fcinfo, const MrFilter *filter)
 	{
 		CHECK_FOR_INTERRUPTS();
 		SPI_cursor_fetch(cursor, true, MR_FETCH_ROWS);
-		for (uint64 i = 0; i < SPI_processed; i++)
-			tuplestore_puttuple(result->setResult, SPI_tuptable->vals[i]);
+		fetched = SPI_processed;
+
+		/* the row type has holes where the table lost columns */
+		if (SPI_tuptable->tupdesc->natts != result->setDesc->natts)
+			map = convert_tuples_by_position(SPI_tuptable->tupdesc,
+											 result->setDesc,
+											 "unexpected row type of modelreg.model_version");
+		for (uint64 i = 0; i < fetched; i++)
+		{
+			HeapTuple	row = SPI_tuptable->vals[i];
+
+			if (map)
+				row = execute_attr_map_tuple(row, map);
+			tuplestore_puttuple(result->setResult, row);
+		}
 		SPI_freetuptable(SPI_tuptable);
-	} while (SPI_processed == MR_FETCH_ROWS);
+	} while (fetched == MR_FETCH_ROWS);
 	SPI_cursor_close(cursor);
 }
 

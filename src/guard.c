@@ -32,6 +32,7 @@
 #include "actor.h"
 #include "args.h"
 #include "catalog_artifact.h"
+#include "catalog_setting.h"
 #include "compat.h"
 #include "semver.h"
 #include "transition.h"
@@ -362,9 +363,9 @@ check_copies(FunctionCallInfo fcinfo)
 }
 
 /*
- * BEFORE UPDATE trigger on modelreg.model_version, the one that does more than
- * to raise, and in origin mode therefore: when plain SQL moves a version, it
- * sets deployed_at, as modelreg_update_stage does.
+ * BEFORE UPDATE trigger on modelreg.model_version that sets deployed_at when
+ * a version moves, whoever moves it and whatever he says.  It does more than
+ * to raise, so it is in origin mode.
  */
 Datum
 modelreg_stamp_version(PG_FUNCTION_ARGS)
@@ -381,9 +382,7 @@ modelreg_stamp_version(PG_FUNCTION_ARGS)
 		check_not_null(trigger->tg_newtuple, desc, attno);
 	mr_version_from_row(trigger->tg_trigtuple, desc, &before);
 	mr_version_from_row(trigger->tg_newtuple, desc, &after);
-	if (before.stage == after.stage ||
-		attribute_changed(trigger->tg_trigtuple, trigger->tg_newtuple, desc,
-						  deployed_at))
+	if (before.stage == after.stage)
 		return PointerGetDatum(trigger->tg_newtuple);
 
 	now = TimestampTzGetDatum(GetCurrentTimestamp());
@@ -441,17 +440,31 @@ modelreg_guard_audit(PG_FUNCTION_ARGS)
 }
 
 /*
- * Row trigger on modelreg.stage_rule and modelreg.metric_direction.
+ * Row trigger on modelreg.stage_rule and modelreg.metric_direction: what a
+ * rule is about does not change, or the trail would lose it.
  */
 Datum
 modelreg_guard_setting(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = row_trigger(fcinfo);
+	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
 
 	if (!is_trusted(trigger))
 		mr_actor_require(MR_ROLE_ADMIN, "change",
 						 RelationGetRelationName(trigger->tg_relation));
-	return PointerGetDatum(verdict(trigger));
+	if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
+		return PointerGetDatum(trigger->tg_trigtuple);
+
+	for (int attno = 1; attno <= desc->natts; attno++)
+	{
+		const char *column = NameStr(TupleDescAttr(desc, attno - 1)->attname);
+
+		if (attribute_changed(trigger->tg_trigtuple, trigger->tg_newtuple,
+							  desc, attno) &&
+			!mr_setting_column_is_value(column))
+			refuse(column, "changed");
+	}
+	return PointerGetDatum(trigger->tg_newtuple);
 }
 
 static TriggerData *

@@ -35,6 +35,10 @@
 /* How many versions modelreg.auto_cleanup removes in one registration */
 #define MR_AUTO_CLEANUP_LIMIT 10
 
+/* 0001-01-01: the trail writes dates without an era */
+#define MR_YEAR_ONE \
+	((TimestampTz) (1721426 - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY)
+
 /* Arguments of modelreg_register */
 enum
 {
@@ -183,10 +187,11 @@ check_metadata(FunctionCallInfo fcinfo, MrNewVersion *version)
 
 	version->created_at = mr_arg_nullable(fcinfo, ARG_CREATED_AT);
 	if (!version->created_at.isnull &&
-		TIMESTAMP_NOT_FINITE(PG_GETARG_TIMESTAMPTZ(ARG_CREATED_AT)))
+		(TIMESTAMP_NOT_FINITE(PG_GETARG_TIMESTAMPTZ(ARG_CREATED_AT)) ||
+		 PG_GETARG_TIMESTAMPTZ(ARG_CREATED_AT) < MR_YEAR_ONE))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("created_at must be finite")));
+				 errmsg("created_at must be finite and not before the year 1")));
 }
 
 /*
@@ -196,18 +201,11 @@ check_metadata(FunctionCallInfo fcinfo, MrNewVersion *version)
 static Datum
 check_parents(FunctionCallInfo fcinfo)
 {
-	ArrayType  *parents;
+	ArrayType  *parents = mr_check_ids("parent_ids",
+									   mr_arg_array(fcinfo, ARG_PARENT_IDS));
 	char	   *missing;
 
-	if (PG_ARGISNULL(ARG_PARENT_IDS))
-		return PointerGetDatum(construct_empty_array(TEXTOID));
-
-	parents = PG_GETARG_ARRAYTYPE_P(ARG_PARENT_IDS);
-	if (ARR_NDIM(parents) > 1 || array_contains_nulls(parents))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("parent_ids must be a one-dimensional array without nulls")));
-	if (ARR_NDIM(parents) == 1)
+	if (ARR_NDIM(parents) > 0)
 	{
 		missing = mr_version_missing(PointerGetDatum(parents));
 		if (missing)

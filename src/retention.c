@@ -31,6 +31,10 @@
 /* Bytes of artifacts after which a batch ends, whatever its size */
 #define MR_BATCH_BYTES	(INT64CONST(256) * 1024 * 1024)
 
+/* What the cleanup that runs has removed so far, for its event */
+static int64 versions_removed = 0;
+static int64 artifacts_removed = 0;
+
 PG_FUNCTION_INFO_V1(modelreg_cleanup_begin);
 PG_FUNCTION_INFO_V1(modelreg_cleanup_versions);
 PG_FUNCTION_INFO_V1(modelreg_cleanup_artifacts);
@@ -60,6 +64,7 @@ cleanup_begin(FunctionCallInfo fcinfo)
 	char	   *model_name = mr_arg_text(fcinfo, 0);
 	Datum		keys;
 
+	versions_removed = artifacts_removed = 0;
 	(void) read_batch_size(fcinfo, 1);
 	if (IsTransactionBlock())
 		ereport(ERROR,
@@ -91,14 +96,17 @@ cleanup_versions(FunctionCallInfo fcinfo)
 	int			batch_size = read_batch_size(fcinfo, 2);
 	MrModel		model;
 	MrCause		cause;
+	int			removed;
 
 	require_no_snapshot();
 	if (PG_ARGISNULL(0) ||
 		!mr_model_lock_by_key(DatumGetUUIDP(PG_GETARG_DATUM(0)), &model))
 		PG_RETURN_INT32(0);
 	cause = keep_production ? MR_CAUSE_CLEANUP : MR_CAUSE_CLEANUP_FORCED;
-	PG_RETURN_INT32(mr_transition_remove_excess(&model, keep_production,
-												batch_size, cause));
+	removed = mr_transition_remove_excess(&model, keep_production, batch_size,
+										  cause);
+	versions_removed += removed;
+	PG_RETURN_INT32(removed);
 }
 
 /*
@@ -133,12 +141,13 @@ cleanup_artifacts(FunctionCallInfo fcinfo)
 		bytes += rows[i].artifact_size;
 		removed++;
 	}
+	artifacts_removed += removed;
 	PG_RETURN_INT32(removed);
 }
 
 /*
- * modelreg.cleanup_end(deleted, artifacts, keep_production, model_name):
- * records what was done, if anything.
+ * modelreg.cleanup_end(keep_production, model_name): records what was done
+ * since cleanup_begin, if anything.
  */
 Datum
 modelreg_cleanup_end(PG_FUNCTION_ARGS)
@@ -150,20 +159,19 @@ modelreg_cleanup_end(PG_FUNCTION_ARGS)
 static Datum
 cleanup_end(FunctionCallInfo fcinfo)
 {
-	int64		deleted = PG_ARGISNULL(0) ? 0 : PG_GETARG_INT64(0);
-	int64		artifacts = PG_ARGISNULL(1) ? 0 : PG_GETARG_INT64(1);
 	MrEvent		event = {0};
 
-	if (deleted > 0 || artifacts > 0)
+	if (versions_removed > 0 || artifacts_removed > 0)
 	{
 		event.event = "cleanup";
 		event.old_values.isnull = true;
 		event.new_values.value =
-			mr_event_cleanup_values(deleted, artifacts,
-									mr_arg_bool(fcinfo, 2, true),
-									mr_arg_text(fcinfo, 3));
+			mr_event_cleanup_values(versions_removed, artifacts_removed,
+									mr_arg_bool(fcinfo, 0, true),
+									mr_arg_text(fcinfo, 1));
 		mr_trail_append_registry(&event);
 	}
+	versions_removed = artifacts_removed = 0;
 	PG_RETURN_VOID();
 }
 

@@ -37,6 +37,9 @@
 #define REGISTRY_LOCK_CLASS		0x6d6f6465
 #define REGISTRY_LOCK_KEY		0x6c726567
 
+/* The SQL functions of advisory locks use 1 and 2: nobody can hold this one */
+#define REGISTRY_LOCK_SUB		3
+
 static const uint8 no_hash[32] = {0};
 
 static bytea *append(const pg_uuid_t *key, const char *model_name, int64 seq,
@@ -144,7 +147,7 @@ mr_trail_lock_registry(void)
 	LOCKTAG		tag;
 
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, REGISTRY_LOCK_CLASS,
-						 REGISTRY_LOCK_KEY, 2);
+						 REGISTRY_LOCK_KEY, REGISTRY_LOCK_SUB);
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 }
 
@@ -173,6 +176,7 @@ append(const pg_uuid_t *key, const char *model_name, int64 seq,
 	row.old_values = event->old_values;
 	row.new_values = event->new_values;
 	row.reason = mr_guc_reason();
+	mr_check_text_size("modelreg.reason", row.reason);
 	row.previous_hash = previous_hash;
 
 	hash = mr_event_insert(&row);

@@ -45,6 +45,8 @@ typedef enum NameProblem
 	NAME_HAS_EDGE_SPACE			/* nothing but space, or space at an end */
 } NameProblem;
 
+static ArrayType *check_list(const char *what, ArrayType *list,
+							 bool of_names);
 static void check_not_null(const char *what, const void *value);
 static NameProblem name_problem(const char *name, size_t len);
 static bool has_control_char(const char *name, size_t len);
@@ -77,31 +79,46 @@ mr_check_name(const char *what, const char *name)
 ArrayType *
 mr_check_tags(const char *what, ArrayType *tags)
 {
+	return check_list(what, tags, true);
+}
+
+/*
+ * The same for a list of ids, of which is only asked that they are not null.
+ */
+ArrayType *
+mr_check_ids(const char *what, ArrayType *ids)
+{
+	return check_list(what, ids, false);
+}
+
+static ArrayType *
+check_list(const char *what, ArrayType *list, bool of_names)
+{
 	Datum	   *elements;
 	bool	   *nulls;
 	int			count;
 	int			kept = 0;
 	int			i;
 
-	if (tags == NULL)
+	if (list == NULL)
 		return construct_empty_array(TEXTOID);
-	Assert(ARR_ELEMTYPE(tags) == TEXTOID);
+	Assert(ARR_ELEMTYPE(list) == TEXTOID);
 
-	if (ARR_NDIM(tags) > 1)
+	if (ARR_NDIM(list) > 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%s must be an array of one dimension", what)));
 
-	count = ArrayGetNItems(ARR_NDIM(tags), ARR_DIMS(tags));
+	count = ArrayGetNItems(ARR_NDIM(list), ARR_DIMS(list));
 	if (count == 0)
-		return tags;
+		return list;
 	if (count > MR_MAX_TAGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%s has more than %d elements", what, MR_MAX_TAGS),
 				 errdetail("It has %d elements.", count)));
 
-	deconstruct_array(tags, TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls,
+	deconstruct_array(list, TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls,
 					  &count);
 
 	for (i = 0; i < count; i++)
@@ -110,6 +127,8 @@ mr_check_tags(const char *what, ArrayType *tags)
 		NameProblem problem = NAME_NULL;
 
 		if (!nulls[i])
+			problem = NAME_OK;
+		if (!nulls[i] && of_names)
 			problem = name_problem(VARDATA_ANY(element),
 								   VARSIZE_ANY_EXHDR(element));
 		if (problem != NAME_OK)
@@ -119,8 +138,8 @@ mr_check_tags(const char *what, ArrayType *tags)
 			elements[kept++] = elements[i];
 	}
 
-	if (kept == count && ARR_LBOUND(tags)[0] == 1)
-		return tags;
+	if (kept == count && ARR_LBOUND(list)[0] == 1)
+		return list;
 	return construct_array(elements, kept, TEXTOID, -1, false, TYPALIGN_INT);
 }
 

@@ -31,6 +31,7 @@
  */
 extern void mr_check_name(const char *what, const char *name);
 extern ArrayType *mr_check_tags(const char *what, ArrayType *tags);
+extern ArrayType *mr_check_ids(const char *what, ArrayType *ids);
 extern void mr_check_metrics(const char *what, Jsonb *metrics);
 extern bool mr_metrics_empty(Jsonb *metrics);
 extern void mr_check_object(const char *what, Jsonb *value);

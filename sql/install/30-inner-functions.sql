@@ -173,11 +173,11 @@ CREATE FUNCTION modelreg.cleanup_artifacts(batch_size integer) RETURNS integer
 COMMENT ON FUNCTION modelreg.cleanup_artifacts(integer) IS
 	'Removes up to batch_size artifacts that no version uses, with their bytes; returns how many it removed.';
 
-CREATE FUNCTION modelreg.cleanup_end(deleted bigint, artifacts bigint, keep_production boolean, model_name text) RETURNS void
+CREATE FUNCTION modelreg.cleanup_end(keep_production boolean, model_name text) RETURNS void
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'modelreg_cleanup_end';
-COMMENT ON FUNCTION modelreg.cleanup_end(bigint, bigint, boolean, text) IS
-	'Records a cleanup that removed something in the registry''s audit chain.';
+COMMENT ON FUNCTION modelreg.cleanup_end(boolean, text) IS
+	'Records in the registry''s audit chain what the session removed since cleanup_begin, if anything.';
 
 -- Which way is up for a metric
 CREATE FUNCTION modelreg.higher_is_better(metric text) RETURNS boolean

@@ -116,13 +116,13 @@ CREATE FUNCTION @extschema@.modelreg_compare(
 DECLARE
 	missing text;
 BEGIN
-	IF model_ids IS NULL OR cardinality(model_ids) = 0 THEN
+	IF model_ids IS NULL OR cardinality(model_ids) = 0 OR array_position(model_ids, NULL) IS NOT NULL THEN
 		RAISE EXCEPTION USING
 			ERRCODE = 'invalid_parameter_value',
-			MESSAGE = 'model_ids must name at least one version';
+			MESSAGE = 'model_ids must name at least one version, and have no nulls';
 	END IF;
 
-	SELECT coalesce(i, '(null)') INTO missing
+	SELECT i INTO missing
 	FROM unnest(model_ids) WITH ORDINALITY AS u (i, n)
 	WHERE NOT EXISTS (SELECT FROM modelreg.model_version AS v WHERE v.model_id = i)
 	ORDER BY n
@@ -158,10 +158,16 @@ BEGIN
 			CASE WHEN g.value IS NOT NULL THEN
 				rank() OVER (PARTITION BY g.metric ORDER BY g.value * g.direction DESC NULLS LAST)::integer
 			END AS rank,
-			g.value - first_value(g.value) OVER (PARTITION BY g.metric ORDER BY g.n) AS delta
+			first_value(g.value) OVER (PARTITION BY g.metric ORDER BY g.n) AS first_value
 		FROM graded AS g
 	)
-	SELECT r.metric, r.model_id, r.version, r.deployment_stage, r.value, r.rank, r.delta,
+	SELECT r.metric, r.model_id, r.version, r.deployment_stage, r.value, r.rank,
+		-- the difference of two finite numbers may be none
+		CASE
+			WHEN abs(r.value / 2 - r.first_value / 2) < 8.98e307 THEN r.value - r.first_value
+			WHEN r.value > r.first_value THEN 'Infinity'
+			WHEN r.value < r.first_value THEN '-Infinity'
+		END::double precision,
 		coalesce(r.rank = 1, false)
 	FROM ranked AS r
 	ORDER BY r.metric, r.n;

@@ -17,7 +17,6 @@ DECLARE
 	keys pg_catalog.uuid[] := modelreg.cleanup_begin(model_name, batch_size);
 	key pg_catalog.uuid;
 	removed pg_catalog.int4;
-	artifacts pg_catalog.int8 := 0;
 BEGIN
 	deleted := 0;
 	COMMIT;
@@ -37,12 +36,11 @@ BEGIN
 	LOOP
 		removed := modelreg.cleanup_artifacts(batch_size);
 		EXIT WHEN removed OPERATOR(pg_catalog.=) 0;
-		artifacts := artifacts OPERATOR(pg_catalog.+) removed;
 		COMMIT;
 		SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 	END LOOP;
 
-	PERFORM modelreg.cleanup_end(deleted, artifacts, keep_production, model_name);
+	PERFORM modelreg.cleanup_end(keep_production, model_name);
 END
 $$;
 COMMENT ON PROCEDURE @extschema@.modelreg_cleanup(bigint, boolean, text, integer) IS

@@ -40,6 +40,19 @@ CREATE FUNCTION @extschema@.modelreg_check()
 			WHERE p.oid = t.tgfoid AND p.pronamespace = 'modelreg'::regnamespace
 				AND p.prolang = (SELECT l.oid FROM pg_language AS l WHERE l.lanname = 'c'))
 	UNION ALL
+	-- they run inside our functions with the rights of modelreg_owner
+	SELECT 'foreign triggers', count(*) = 0,
+		coalesce('triggers that are not ours: '
+			|| string_agg(format('%s on %s', t.tgname, c.relname), ', ' ORDER BY c.relname, t.tgname),
+			'there are none')
+	FROM pg_trigger AS t
+	JOIN pg_class AS c ON c.oid = t.tgrelid
+	JOIN pg_proc AS p ON p.oid = t.tgfoid
+	WHERE c.relnamespace = 'modelreg'::regnamespace
+		AND NOT t.tgisinternal
+		AND NOT (p.pronamespace = 'modelreg'::regnamespace
+			AND p.prolang = (SELECT l.oid FROM pg_language AS l WHERE l.lanname = 'c'))
+	UNION ALL
 	SELECT 'owner', count(*) = 0,
 		coalesce('not owned by modelreg_owner: ' || string_agg(o.identity, ', ' ORDER BY o.identity),
 			'all objects belong to modelreg_owner')

@@ -5,6 +5,7 @@
 DO LANGUAGE plpgsql $owner$
 DECLARE
 	member record;
+	stranger record;
 BEGIN
 	FOR member IN
 		SELECT d.classid, d.objid, i.type, i.identity
@@ -14,7 +15,7 @@ BEGIN
 		WHERE d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass
 			AND e.extname OPERATOR(pg_catalog.=) 'modelreg'::pg_catalog.name
 			AND d.deptype OPERATOR(pg_catalog.=) 'e'::pg_catalog."char"
-			AND i.type IN ('table', 'view', 'type', 'function', 'procedure', 'aggregate')
+			AND i.type IN ('schema', 'table', 'view', 'type', 'function', 'procedure', 'aggregate')
 			-- the row types of tables and views follow these
 			AND NOT EXISTS (
 				SELECT FROM pg_catalog.pg_type AS t
@@ -24,11 +25,45 @@ BEGIN
 	LOOP
 		EXECUTE pg_catalog.format('ALTER %s %s OWNER TO modelreg_owner',
 								  pg_catalog.upper(member.type), member.identity);
-		IF member.type IN ('function', 'procedure', 'aggregate') THEN
-			EXECUTE pg_catalog.format('REVOKE ALL ON ROUTINE %s FROM PUBLIC', member.identity);
-		ELSIF member.type OPERATOR(pg_catalog.=) 'type' THEN
-			EXECUTE pg_catalog.format('REVOKE ALL ON TYPE %s FROM PUBLIC', member.identity);
-		END IF;
+
+		-- PUBLIC's rights on functions and types, and whatever the installing
+		-- superuser's default privileges gave to whomever
+		FOR stranger IN
+			SELECT DISTINCT a.grantee
+			FROM (
+				SELECT c.relacl AS acl, c.relowner AS owner FROM pg_catalog.pg_class AS c
+				WHERE member.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+					AND c.oid OPERATOR(pg_catalog.=) member.objid
+				UNION ALL
+				SELECT COALESCE(p.proacl, pg_catalog.acldefault('f'::pg_catalog."char", p.proowner)), p.proowner
+				FROM pg_catalog.pg_proc AS p
+				WHERE member.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
+					AND p.oid OPERATOR(pg_catalog.=) member.objid
+				UNION ALL
+				SELECT COALESCE(t.typacl, pg_catalog.acldefault('T'::pg_catalog."char", t.typowner)), t.typowner
+				FROM pg_catalog.pg_type AS t
+				WHERE member.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_type'::pg_catalog.regclass
+					AND t.oid OPERATOR(pg_catalog.=) member.objid
+				UNION ALL
+				SELECT n.nspacl, n.nspowner FROM pg_catalog.pg_namespace AS n
+				WHERE member.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_namespace'::pg_catalog.regclass
+					AND n.oid OPERATOR(pg_catalog.=) member.objid
+			) AS o,
+				pg_catalog.aclexplode(o.acl) AS a
+			WHERE a.grantee OPERATOR(pg_catalog.<>) o.owner
+		LOOP
+			EXECUTE pg_catalog.format('REVOKE ALL ON %s %s FROM %s CASCADE',
+				CASE
+					WHEN member.type IN ('table', 'view') THEN 'TABLE'
+					WHEN member.type IN ('function', 'procedure', 'aggregate') THEN 'ROUTINE'
+					ELSE pg_catalog.upper(member.type)
+				END,
+				member.identity,
+				CASE
+					WHEN stranger.grantee OPERATOR(pg_catalog.=) 0::pg_catalog.oid THEN 'PUBLIC'
+					ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(stranger.grantee)::pg_catalog.text)
+				END);
+		END LOOP;
 	END LOOP;
 END
 $owner$;
@@ -74,7 +109,7 @@ GRANT EXECUTE ON FUNCTION
 
 GRANT EXECUTE ON FUNCTION
 	modelreg.cleanup_begin(text, integer), modelreg.cleanup_versions(uuid, boolean, integer),
-	modelreg.cleanup_artifacts(integer), modelreg.cleanup_end(bigint, bigint, boolean, text),
+	modelreg.cleanup_artifacts(integer), modelreg.cleanup_end(boolean, text),
 	@extschema@.modelreg_create_model(text, text, text, text[], jsonb, boolean, integer, boolean, boolean, text),
 	@extschema@.modelreg_update_model(text, text, text[], jsonb, boolean, integer, boolean, boolean, text[], text),
 	@extschema@.modelreg_rename_model(text, text, text),

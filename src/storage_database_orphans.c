@@ -1,0 +1,298 @@
+/*-------------------------------------------------------------------------
+ *
+ * storage_database_orphans.c
+ *	  Artifacts in the database: what is stored but belongs to nothing.
+ *
+ * The tables are read from the artifacts down to the pieces, and what the table
+ * above does not know is reported.  What is missing is not reported here:
+ * reading the artifact tells.
+ *
+ * LAYER 2
+ *
+ * IDENTIFICATION
+ *	  src/storage_database_orphans.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+#include "utils/uuid.h"
+
+#include "compat.h"
+#include "digest.h"
+#include "storage.h"
+#include "storage_database.h"
+#include "table.h"
+#include "uuid7.h"
+
+/* A chunk, as seen from both sides */
+typedef struct ChunkSeen
+{
+	pg_uuid_t	chunk;			/* hash key */
+	bool		listed;			/* an artifact_chunk refers to it */
+	bool		stored;			/* it has a row in modelreg.chunk */
+} ChunkSeen;
+
+/* The search, with what it has seen so far */
+typedef struct OrphanSearch
+{
+	Snapshot	snapshot;
+	MrStorageReport report;		/* takes what is found, with arg */
+	void	   *arg;
+	HTAB	   *artifacts;		/* SHA-256s of artifacts */
+	HTAB	   *chunks;			/* ChunkSeens */
+} OrphanSearch;
+
+static void read_artifacts(OrphanSearch *search);
+static void read_lists(OrphanSearch *search);
+static void read_chunks(OrphanSearch *search);
+static void read_pieces(OrphanSearch *search);
+static HTAB *create_hash(const char *name, Size keysize, Size entrysize);
+static ChunkSeen *enter_chunk(OrphanSearch *search, const pg_uuid_t *chunk);
+static const uint8 *get_sha256(Relation rel, HeapTuple tuple, int column);
+static pg_uuid_t *get_uuid(Relation rel, HeapTuple tuple, int column);
+static const char *uuid_string(const pg_uuid_t *uuid);
+
+/*
+ * Report what belongs to nothing.  Holds some 50 bytes for each chunk.
+ */
+void
+mr_database_orphans(Snapshot snapshot, MrStorageReport report, void *arg)
+{
+	OrphanSearch search = {snapshot, report, arg};
+	MemoryContext context;
+	MemoryContext oldcontext;
+
+	context = AllocSetContextCreate(CurrentMemoryContext, "modelreg orphans",
+									ALLOCSET_DEFAULT_SIZES);
+	oldcontext = MemoryContextSwitchTo(context);
+
+	search.artifacts = create_hash("modelreg artifacts", MR_SHA256_LEN,
+								   MR_SHA256_LEN);
+	search.chunks = create_hash("modelreg chunks", sizeof(pg_uuid_t),
+								sizeof(ChunkSeen));
+	read_artifacts(&search);
+	read_lists(&search);
+	read_chunks(&search);
+	read_pieces(&search);
+
+	MemoryContextSwitchTo(oldcontext);
+	MemoryContextDelete(context);
+}
+
+/*
+ * Collect the artifacts that exist.
+ */
+static void
+read_artifacts(OrphanSearch *search)
+{
+	Relation	rel = mr_table_open("artifact", AccessShareLock);
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	scan = systable_beginscan(rel, InvalidOid, false, search->snapshot, 0,
+							  NULL);
+	while ((tuple = systable_getnext(scan)) != NULL)
+	{
+		const uint8 *sha256 = get_sha256(rel, tuple, ARTIFACT_SHA256);
+
+		CHECK_FOR_INTERRUPTS();
+		if (sha256 != NULL)
+			hash_search(search->artifacts, sha256, HASH_ENTER, NULL);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+}
+
+/*
+ * Collect the chunks that are listed.  Reports lists of artifacts that do not
+ * exist.
+ */
+static void
+read_lists(OrphanSearch *search)
+{
+	Relation	rel = mr_table_open("artifact_chunk", AccessShareLock);
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	scan = systable_beginscan(rel, InvalidOid, false, search->snapshot, 0,
+							  NULL);
+	while ((tuple = systable_getnext(scan)) != NULL)
+	{
+		const uint8 *sha256 = get_sha256(rel, tuple, LIST_SHA256);
+		pg_uuid_t  *chunk = get_uuid(rel, tuple, LIST_CHUNK);
+		bool		found;
+
+		CHECK_FOR_INTERRUPTS();
+		if (sha256 == NULL)
+			search->report(search->arg,
+						   "modelreg.artifact_chunk has a row without a SHA-256");
+		else
+		{
+			/* Once reported, an artifact is entered and so not repeated. */
+			hash_search(search->artifacts, sha256, HASH_ENTER, &found);
+			if (!found)
+				search->report(search->arg,
+							   psprintf("artifact %s has chunks but no row in modelreg.artifact",
+										mr_digest_hex(sha256)));
+		}
+		if (chunk != NULL)
+			enter_chunk(search, chunk)->listed = true;
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+}
+
+/*
+ * Collect the chunks that are stored.  Reports those that are on no list.
+ */
+static void
+read_chunks(OrphanSearch *search)
+{
+	Relation	rel = mr_table_open("chunk", AccessShareLock);
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	scan = systable_beginscan(rel, InvalidOid, false, search->snapshot, 0,
+							  NULL);
+	while ((tuple = systable_getnext(scan)) != NULL)
+	{
+		pg_uuid_t  *chunk = get_uuid(rel, tuple, CHUNK_CHUNK);
+		ChunkSeen  *seen;
+
+		CHECK_FOR_INTERRUPTS();
+		if (chunk == NULL)
+			continue;
+		seen = enter_chunk(search, chunk);
+		if (!seen->listed && !seen->stored)
+			search->report(search->arg,
+						   psprintf("chunk %s is part of no artifact",
+									uuid_string(chunk)));
+		seen->stored = true;
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+}
+
+/*
+ * Report pieces of chunks that are not stored.  The pieces are all the bytes
+ * that there are, so look only at the first of each chunk, jumping from chunk
+ * to chunk in the index.
+ */
+static void
+read_pieces(OrphanSearch *search)
+{
+	MrIndexedTable pieces = mr_table_open_indexed("chunk_piece", NULL,
+												  AccessShareLock);
+	StrategyNumber strategy = BTGreaterEqualStrategyNumber;
+	RegProcedure procedure = F_UUID_GE;
+	pg_uuid_t	last = MR_UUID_NIL;
+	pg_uuid_t  *chunk;
+
+	do
+	{
+		SysScanDesc scan;
+		HeapTuple	tuple;
+
+		CHECK_FOR_INTERRUPTS();
+		scan = mr_table_scan(&pieces, strategy, procedure,
+							 UUIDPGetDatum(&last), search->snapshot);
+		tuple = systable_getnext_ordered(scan, ForwardScanDirection);
+		chunk = tuple ? get_uuid(pieces.rel, tuple, PIECE_CHUNK) : NULL;
+		if (chunk != NULL)
+		{
+			ChunkSeen  *seen = hash_search(search->chunks, chunk, HASH_FIND,
+										   NULL);
+
+			if (seen == NULL || !seen->stored)
+				search->report(search->arg,
+							   psprintf("chunk %s has pieces but no row in modelreg.chunk",
+										uuid_string(chunk)));
+			last = *chunk;
+			strategy = BTGreaterStrategyNumber;
+			procedure = F_UUID_GT;
+		}
+		systable_endscan_ordered(scan);
+	} while (chunk != NULL);
+
+	mr_table_close_indexed(&pieces);
+}
+
+/*
+ * Create a hash table in the current memory context.
+ */
+static HTAB *
+create_hash(const char *name, Size keysize, Size entrysize)
+{
+	HASHCTL		ctl = {0};
+
+	ctl.keysize = keysize;
+	ctl.entrysize = entrysize;
+	ctl.hcxt = CurrentMemoryContext;
+	return hash_create(name, 1024, &ctl,
+					   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+/*
+ * Find or enter a chunk.
+ */
+static ChunkSeen *
+enter_chunk(OrphanSearch *search, const pg_uuid_t *chunk)
+{
+	bool		found;
+	ChunkSeen  *seen = hash_search(search->chunks, chunk, HASH_ENTER, &found);
+
+	if (!found)
+	{
+		seen->listed = false;
+		seen->stored = false;
+	}
+	return seen;
+}
+
+/*
+ * Get a column that should be a SHA-256, or NULL.
+ */
+static const uint8 *
+get_sha256(Relation rel, HeapTuple tuple, int column)
+{
+	bool		isnull;
+	Datum		datum = heap_getattr(tuple, column, RelationGetDescr(rel),
+									 &isnull);
+	struct varlena *bytes = (struct varlena *) DatumGetPointer(datum);
+
+	if (isnull || VARATT_IS_EXTERNAL(bytes) || VARATT_IS_COMPRESSED(bytes) ||
+		VARSIZE_ANY_EXHDR(bytes) != MR_SHA256_LEN)
+		return NULL;
+	return (const uint8 *) VARDATA_ANY(bytes);
+}
+
+/*
+ * Get a column that is a UUID, or NULL.
+ */
+static pg_uuid_t *
+get_uuid(Relation rel, HeapTuple tuple, int column)
+{
+	bool		isnull;
+	Datum		datum = heap_getattr(tuple, column, RelationGetDescr(rel),
+									 &isnull);
+
+	return isnull ? NULL : DatumGetUUIDP(datum);
+}
+
+/*
+ * A UUID as text, palloc'd.
+ */
+static const char *
+uuid_string(const pg_uuid_t *uuid)
+{
+	return DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(uuid)));
+}
