@@ -32,7 +32,8 @@ typedef enum MrCause
 	MR_CAUSE_CLEANUP,			/* modelreg_cleanup */
 	MR_CAUSE_CLEANUP_FORCED,	/* the same, protection lifted */
 	MR_CAUSE_AUTO,				/* modelreg.auto_cleanup */
-	MR_CAUSE_MODEL				/* modelreg_delete_model */
+	MR_CAUSE_MODEL,				/* modelreg_delete_model */
+	MR_CAUSE_MODEL_FORCED		/* the same, with force => true */
 } MrCause;
 
 typedef Datum (*MrBody) (FunctionCallInfo fcinfo);

@@ -13,9 +13,12 @@
 #ifndef MODELREG_ARGS_H
 #define MODELREG_ARGS_H
 
+#include "catalog/namespace.h"
+#include "commands/trigger.h"
 #include "fmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/rel.h"
 
 /* A text argument as a C string; NULL if it is null. */
 static inline char *
@@ -54,6 +57,17 @@ mr_arg_required_text(FunctionCallInfo fcinfo, int n, const char *what)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%s must not be null", what)));
 	return text_to_cstring(PG_GETARG_TEXT_PP(n));
+}
+
+/* Whether a trigger of ours fires for a table of ours. */
+static inline bool
+mr_arg_trigger_is_ours(FunctionCallInfo fcinfo)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+
+	return CALLED_AS_TRIGGER(fcinfo) &&
+		RelationGetNamespace(trigger->tg_relation) ==
+		get_namespace_oid("modelreg", true);
 }
 
 #endif							/* MODELREG_ARGS_H */

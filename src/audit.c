@@ -18,6 +18,7 @@
 
 #include "commands/trigger.h"
 #include "executor/spi.h"
+#include "utils/fmgrprotos.h"
 #include "utils/rel.h"
 
 #include "actor.h"
@@ -40,7 +41,7 @@ static Datum deletion_values(void);
 
 /* Name of each MrCause in the trail */
 static const char *const cause_names[] = {
-	"sql", "request", "request", "cleanup", "cleanup", "auto", "model"
+	"sql", "request", "request", "cleanup", "cleanup", "auto", "model", "model"
 };
 
 /*
@@ -156,8 +157,14 @@ record_setting(FunctionCallInfo fcinfo)
 	if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
 		event.new_values.isnull = true;
 	else
+	{
 		event.new_values.value = mr_setting_snapshot(trigger->tg_newtuple,
 													 desc);
+		if (DatumGetBool(DirectFunctionCall2(jsonb_eq,
+											 event.old_values.value,
+											 event.new_values.value)))
+			return PointerGetDatum(NULL);
+	}
 	mr_trail_append_registry(&event);
 	return PointerGetDatum(NULL);
 }
@@ -167,7 +174,7 @@ trigger_data(FunctionCallInfo fcinfo)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
 
-	if (!CALLED_AS_TRIGGER(fcinfo) ||
+	if (!mr_arg_trigger_is_ours(fcinfo) ||
 		!TRIGGER_FIRED_AFTER(trigger->tg_event) ||
 		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
 		ereport(ERROR,
@@ -183,5 +190,6 @@ deletion_values(void)
 
 	return mr_event_deletion_values(cause_names[cause],
 									cause == MR_CAUSE_FORCE ||
-									cause == MR_CAUSE_CLEANUP_FORCED);
+									cause == MR_CAUSE_CLEANUP_FORCED ||
+									cause == MR_CAUSE_MODEL_FORCED);
 }

@@ -3,9 +3,9 @@
  * lifecycle.c
  *	  Changing versions: stage, metadata, deletion.
  *
- * Each locks the model's row first, then the version's.  Which moves are
- * legal and what may change is for the guard trigger to say, so that it is
- * said once, for plain SQL too; the functions decide who may do it.
+ * Each locks the model's row first, then the version's.  The functions decide
+ * who may do it and check their arguments; the guard triggers hold the rules
+ * for whoever comes by plain SQL.
  *
  * LAYER 3
  *
@@ -58,6 +58,7 @@ update_stage(FunctionCallInfo fcinfo)
 	if (version.stage != stage)
 	{
 		mr_transition_require_mover(&version, stage);
+		mr_transition_check(model_id, version.stage, stage);
 		if (stage == MR_STAGE_PRODUCTION)
 			mr_transition_demote_incumbents(&model, model_id);
 		mr_version_set_stage(model_id, stage);
@@ -89,6 +90,8 @@ update_metadata(FunctionCallInfo fcinfo)
 	if (!tags.isnull)
 		tags.value = PointerGetDatum(mr_check_tags("tags",
 												   PG_GETARG_ARRAYTYPE_P(2)));
+	if (!notes.isnull)
+		mr_check_text_size("notes", mr_arg_text(fcinfo, 1));
 	mr_trail_take_reason(mr_arg_text(fcinfo, 4));
 	lock_version(model_id, &model, &version);
 	mr_transition_require_editor(&version, "edit model version");

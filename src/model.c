@@ -36,6 +36,7 @@ static Datum delete_model(FunctionCallInfo fcinfo);
 static void read_settings(FunctionCallInfo fcinfo, int first,
 						  MrModelSettings *settings);
 static Datum read_reset(FunctionCallInfo fcinfo, int n);
+static void check_one_production(const MrModel *model);
 static void lock_model(const char *name, MrModel *model);
 pg_noreturn static void raise_taken(const char *name);
 
@@ -103,6 +104,9 @@ update_model(FunctionCallInfo fcinfo)
 	mr_trail_take_reason(mr_arg_text(fcinfo, 9));
 
 	lock_model(name, &model);
+	if (!settings.value[MR_SETTING_EXCLUSIVE_PRODUCTION].isnull &&
+		PG_GETARG_BOOL(1 + MR_SETTING_EXCLUSIVE_PRODUCTION))
+		check_one_production(&model);
 	mr_model_update(&model.key, &settings, reset);
 	return mr_model_row(&model.key);
 }
@@ -152,6 +156,7 @@ delete_model(FunctionCallInfo fcinfo)
 {
 	char	   *name = mr_arg_required_text(fcinfo, 0, "model_name");
 	bool		force = mr_arg_bool(fcinfo, 1, false);
+	MrCause		cause = force ? MR_CAUSE_MODEL_FORCED : MR_CAUSE_MODEL;
 	MrModel		model;
 	char	  **versions;
 	uint64		count;
@@ -165,7 +170,7 @@ delete_model(FunctionCallInfo fcinfo)
 	for (uint64 i = 0; i < count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		mr_transition_remove(versions[i], MR_CAUSE_MODEL);
+		mr_transition_remove(versions[i], cause);
 	}
 	mr_model_delete(&model.key);
 	PG_RETURN_VOID();
@@ -233,6 +238,22 @@ read_reset(FunctionCallInfo fcinfo, int n)
 					 errhint("Those that can are max_versions, auto_cleanup and require_metadata.")));
 	}
 	return PointerGetDatum(reset);
+}
+
+/*
+ * A model becomes exclusive with one version in production at most.
+ */
+static void
+check_one_production(const MrModel *model)
+{
+	char	  **versions;
+
+	if (mr_version_in_production(&model->key, NULL, &versions) > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNIQUE_VIOLATION),
+				 errmsg("model \"%s\" has more than one version in production",
+						model->name),
+				 errhint("Move all but one to another stage first.")));
 }
 
 static void

@@ -13,6 +13,10 @@
  */
 #include "postgres.h"
 
+#include "nodes/pg_list.h"
+#include "utils/guc.h"
+#include "utils/varlena.h"
+
 #include "actor.h"
 #include "args.h"
 #include "catalog_setting.h"
@@ -24,6 +28,7 @@ PG_FUNCTION_INFO_V1(modelreg_set_stage_rule);
 PG_FUNCTION_INFO_V1(modelreg_set_metric_direction);
 PG_FUNCTION_INFO_V1(modelreg_setting_max_versions);
 PG_FUNCTION_INFO_V1(modelreg_library_version);
+PG_FUNCTION_INFO_V1(modelreg_is_preloaded);
 
 static Datum set_stage_rule(FunctionCallInfo fcinfo);
 static Datum set_metric_direction(FunctionCallInfo fcinfo);
@@ -101,6 +106,41 @@ Datum
 modelreg_setting_max_versions(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_INT32(mr_guc_max_versions);
+}
+
+/*
+ * Whether the library is preloaded, so that the settings are known in a
+ * session that has called nothing of ours yet.  Not every role may read these
+ * settings, so SQL cannot tell.
+ */
+Datum
+modelreg_is_preloaded(PG_FUNCTION_ARGS)
+{
+	static const char *const settings[] = {
+		"shared_preload_libraries", "session_preload_libraries",
+		"local_preload_libraries"
+	};
+
+	for (int i = 0; i < lengthof(settings); i++)
+	{
+		const char *value = GetConfigOption(settings[i], true, false);
+		List	   *libraries;
+		ListCell   *cell;
+
+		if (value == NULL ||
+			!SplitDirectoriesString(pstrdup(value), ',', &libraries))
+			continue;
+		foreach(cell, libraries)
+		{
+			const char *name = last_dir_separator(lfirst(cell));
+
+			name = name ? name + 1 : lfirst(cell);
+			if (strcmp(name, "modelreg") == 0 ||
+				strcmp(name, "modelreg" DLSUFFIX) == 0)
+				PG_RETURN_BOOL(true);
+		}
+	}
+	PG_RETURN_BOOL(false);
 }
 
 Datum

@@ -103,6 +103,27 @@ CREATE FUNCTION modelreg.library_version() RETURNS text
 COMMENT ON FUNCTION modelreg.library_version() IS
 	'The version of the loaded shared library.';
 
+CREATE FUNCTION modelreg.is_preloaded() RETURNS boolean
+	LANGUAGE c STABLE PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'modelreg_is_preloaded';
+COMMENT ON FUNCTION modelreg.is_preloaded() IS
+	'Whether a setting preloads the library in this session.';
+
+CREATE FUNCTION modelreg.require_model(model_name text) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	IF $1 IS NOT NULL AND NOT EXISTS (SELECT FROM modelreg.model AS m WHERE m.model_name = $1) THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'undefined_object',
+			MESSAGE = format('model "%s" does not exist', $1);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION modelreg.require_model(text) IS
+	'Raises 42704 unless there is a model of that name; NULL is all right.';
+
 -- Triggers
 CREATE FUNCTION modelreg.guard_statement() RETURNS trigger
 	LANGUAGE c AS 'MODULE_PATHNAME', 'modelreg_guard_statement';

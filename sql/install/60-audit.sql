@@ -282,6 +282,33 @@ $$;
 COMMENT ON FUNCTION modelreg.trail_problems(uuid[]) IS
 	'Where the audit trail and the tables contradict each other, in either direction.';
 
+CREATE FUNCTION modelreg.check_anchor(anchor jsonb) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	IF $1 IS NULL THEN
+		RETURN;
+	END IF;
+	IF $1 -> 'format' = '1' AND jsonb_typeof($1 -> 'heads') = 'object' THEN
+		IF NOT EXISTS (
+			SELECT FROM jsonb_each($1 -> 'heads') AS a
+			WHERE a.key !~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
+				OR (jsonb_typeof(a.value -> 'seq') = 'number'
+					AND a.value ->> 'seq' ~ '^[1-9][0-9]{0,17}$'
+					AND a.value ->> 'hash' ~ '^[0-9a-f]{64}$') IS NOT TRUE)
+		THEN
+			RETURN;
+		END IF;
+	END IF;
+	RAISE EXCEPTION USING
+		ERRCODE = 'invalid_parameter_value',
+		MESSAGE = 'anchor is no document of modelreg_audit_head()';
+END
+$$;
+COMMENT ON FUNCTION modelreg.check_anchor(jsonb) IS
+	'Raises 22023 unless the anchor is a document as modelreg_audit_head makes them; NULL is all right.';
+
 -- Does the trail still hold the events that an anchor saw?
 CREATE FUNCTION modelreg.anchor_problems(anchor jsonb)
 	RETURNS TABLE (model_key uuid, seq bigint, problem text)
@@ -313,6 +340,7 @@ CREATE FUNCTION @extschema@.modelreg_audit_verify(
 	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 	AS $$
+	SELECT modelreg.check_anchor($2);
 	WITH chosen AS (
 		SELECT CASE WHEN $1 IS NOT NULL THEN ARRAY(
 			SELECT e.model_key FROM modelreg.audit_event AS e WHERE e.model_name = $1

@@ -61,6 +61,7 @@ CREATE FUNCTION @extschema@.modelreg_cleanup_preview(
 	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 	AS $$
+	SELECT modelreg.require_model($2);
 	SELECT r.model_name, r.model_id, r.version, r.deployment_stage, r.registered_at, r.artifact_size,
 		format('beyond the newest %s versions', r.max_versions)
 			|| CASE WHEN r.deployment_stage IN ('production', 'canary')
@@ -100,6 +101,18 @@ $$;
 COMMENT ON FUNCTION modelreg.cron_function(text) IS
 	'The qualified name of a function of the pg_cron extension; NULL if it is not installed in this database.';
 
+CREATE FUNCTION modelreg.cron_database_note() RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT CASE WHEN pg_has_role(current_user, 'pg_read_all_settings', 'USAGE')
+		THEN coalesce(' (' || nullif(current_setting('cron.database_name', true), '') || ')', '')
+		ELSE ''
+	END
+$$;
+COMMENT ON FUNCTION modelreg.cron_database_note() IS
+	'The name of the database that pg_cron lives in, in parentheses, for hints; empty if it is not known to the role.';
+
 CREATE FUNCTION @extschema@.modelreg_schedule_cleanup(schedule text DEFAULT '0 3 * * *')
 	RETURNS bigint
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -128,7 +141,7 @@ BEGIN
 			MESSAGE = format('pg_cron is not installed in database "%s"', current_database()),
 			HINT = format(
 				'In the database that pg_cron lives in%s, run: SELECT cron.schedule_in_database(%L, %L, %L, %L);',
-				coalesce(' (' || nullif(current_setting('cron.database_name', true), '') || ')', ''),
+				modelreg.cron_database_note(),
 				job, schedule, command, current_database());
 	END IF;
 
@@ -163,7 +176,7 @@ BEGIN
 			MESSAGE = format('pg_cron is not installed in database "%s"', current_database()),
 			HINT = format(
 				'In the database that pg_cron lives in%s, run: SELECT cron.unschedule(%L);',
-				coalesce(' (' || nullif(current_setting('cron.database_name', true), '') || ')', ''),
+				modelreg.cron_database_note(),
 				job);
 	END IF;
 

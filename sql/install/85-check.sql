@@ -12,12 +12,10 @@ CREATE FUNCTION @extschema@.modelreg_check()
 	FROM pg_extension AS e
 	WHERE e.extname = 'modelreg'
 	UNION ALL
-	SELECT 'preload', coalesce(bool_or(s.setting ~ '(^|[ ,/"''])modelreg("|''|,|\s|$)'), false),
-		CASE WHEN bool_or(s.setting ~ '(^|[ ,/"''])modelreg("|''|,|\s|$)')
+	SELECT 'preload', modelreg.is_preloaded(),
+		CASE WHEN modelreg.is_preloaded()
 			THEN 'the library is preloaded'
 			ELSE 'add modelreg to session_preload_libraries, so that SHOW and ALTER ... SET modelreg.* work in every session' END
-	FROM pg_settings AS s
-	WHERE s.name IN ('session_preload_libraries', 'shared_preload_libraries', 'local_preload_libraries')
 	UNION ALL
 	SELECT 'triggers', count(*) FILTER (WHERE t.tgenabled IS DISTINCT FROM w.mode) = 0,
 		coalesce('missing, or not enabled as they should be: '
