@@ -32,7 +32,7 @@ demo:
 
 bench:
 	tools/setup demo
-	tools/with-cluster tools/python bench/bench.py
+	MODELREG_RELEASE=1 tools/with-cluster tools/python bench/bench.py
 
 lint:
 	tools/setup lint

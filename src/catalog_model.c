@@ -447,6 +447,20 @@ mr_model_column_is_setting(const char *column)
 		strcmp(column, "require_metadata") == 0;
 }
 
+MrColumnKind
+mr_model_column_kind(const char *column)
+{
+	if (strcmp(column, "model_name") == 0 || strcmp(column, "model_type") == 0)
+		return MR_KIND_NAME;
+	if (strcmp(column, "description") == 0)
+		return MR_KIND_TEXT;
+	if (strcmp(column, "tags") == 0)
+		return MR_KIND_TAGS;
+	if (strcmp(column, "properties") == 0)
+		return MR_KIND_OBJECT;
+	return MR_KIND_OTHER;
+}
+
 /*
  * The keys of all models, or of the one of that name, as a uuid[] that
  * outlives SPI_finish; returns how many.

@@ -56,6 +56,16 @@ typedef struct MrModelSettings
 	NullableDatum value[MR_SETTING_COUNT];
 } MrModelSettings;
 
+/* What a column of modelreg.model must be, apart from its type */
+typedef enum MrColumnKind
+{
+	MR_KIND_NAME,				/* a name */
+	MR_KIND_TEXT,				/* text of limited size */
+	MR_KIND_TAGS,				/* an array of names */
+	MR_KIND_OBJECT,				/* a JSON object */
+	MR_KIND_OTHER				/* anything */
+} MrColumnKind;
+
 extern void mr_model_from_row(HeapTuple tuple, TupleDesc desc,
 							  MrModel *model);
 extern bool mr_model_lock_by_name(const char *name, MrModel *model);
@@ -83,6 +93,7 @@ extern bool mr_model_changes(HeapTuple old_row, HeapTuple new_row,
 extern Datum mr_model_snapshot(HeapTuple row, TupleDesc desc);
 extern bool mr_model_column_is_counter(const char *column);
 extern bool mr_model_column_is_setting(const char *column);
+extern MrColumnKind mr_model_column_kind(const char *column);
 extern uint64 mr_model_keys(const char *name, Datum *keys);
 
 #endif							/* MODELREG_CATALOG_MODEL_H */

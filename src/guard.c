@@ -49,6 +49,7 @@ PG_FUNCTION_INFO_V1(modelreg_guard_setting);
 static void check_model_delete(FunctionCallInfo fcinfo);
 static Datum model_has_versions(FunctionCallInfo fcinfo);
 static void check_model_update(TriggerData *trigger);
+static void check_settings(TriggerData *trigger, TupleDesc desc);
 static void check_counters(const MrModel *before, const MrModel *after);
 static void check_version_delete(TriggerData *trigger);
 static void check_version_update(FunctionCallInfo fcinfo);
@@ -173,7 +174,42 @@ check_model_update(TriggerData *trigger)
 		if (!is_trusted(trigger))
 			mr_actor_require(MR_ROLE_ADMIN, "change the settings of model",
 							 before.name);
-		mr_check_name("model_name", after.name);
+		check_settings(trigger, desc);
+	}
+}
+
+/*
+ * Settings by plain SQL obey the rules of the functions.
+ */
+static void
+check_settings(TriggerData *trigger, TupleDesc desc)
+{
+	for (int attno = 1; attno <= desc->natts; attno++)
+	{
+		const char *column = NameStr(TupleDescAttr(desc, attno - 1)->attname);
+		bool		isnull;
+		Datum		value = heap_getattr(trigger->tg_newtuple, attno, desc,
+										 &isnull);
+
+		if (isnull)
+			continue;
+		switch (mr_model_column_kind(column))
+		{
+			case MR_KIND_NAME:
+				mr_check_name(column, TextDatumGetCString(value));
+				break;
+			case MR_KIND_TEXT:
+				mr_check_text_size(column, TextDatumGetCString(value));
+				break;
+			case MR_KIND_TAGS:
+				(void) mr_check_tags(column, DatumGetArrayTypeP(value));
+				break;
+			case MR_KIND_OBJECT:
+				mr_check_object(column, DatumGetJsonbP(value));
+				break;
+			case MR_KIND_OTHER:
+				break;
+		}
 	}
 }
 

@@ -28,6 +28,9 @@
 #include "trail.h"
 #include "transition.h"
 
+/* Rows of a batch, if the caller does not say */
+#define MR_BATCH_SIZE	100
+
 /* Bytes of artifacts after which a batch ends, whatever its size */
 #define MR_BATCH_BYTES	(INT64CONST(256) * 1024 * 1024)
 
@@ -178,7 +181,9 @@ cleanup_end(FunctionCallInfo fcinfo)
 static int
 read_batch_size(FunctionCallInfo fcinfo, int n)
 {
-	if (PG_ARGISNULL(n) || PG_GETARG_INT32(n) < 1)
+	if (PG_ARGISNULL(n))
+		return MR_BATCH_SIZE;
+	if (PG_GETARG_INT32(n) < 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("batch_size must be at least 1")));

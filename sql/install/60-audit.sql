@@ -127,11 +127,11 @@ CREATE FUNCTION modelreg.chain_problems(only_keys uuid[])
 			first_value(l.given_name) OVER (PARTITION BY l.model_key, l.naming ORDER BY l.seq) AS name_then
 		FROM linked AS l
 	), tail AS (
-		SELECT DISTINCT ON (l.model_key) l.model_key, l.seq, l.hash, l.event
+		SELECT DISTINCT ON (l.model_key) l.model_key, l.seq, l.hash, l.event, l.at
 		FROM linked AS l
 		ORDER BY l.model_key, l.seq DESC
 	), registered AS (
-		SELECT l.model_key, count(*) AS versions
+		SELECT l.model_key, count(*) AS versions, max(l.at) AS last_at
 		FROM linked AS l
 		WHERE l.event = 'register'
 		GROUP BY l.model_key
@@ -161,7 +161,9 @@ CREATE FUNCTION modelreg.chain_problems(only_keys uuid[])
 			WHEN t.seq < m.audit_seq THEN 'trail ends at event ' || t.seq || ', the model says ' || m.audit_seq
 			WHEN t.seq > m.audit_seq THEN 'trail goes on beyond the model''s last event ' || m.audit_seq
 			WHEN t.hash <> m.audit_hash THEN 'last event''s hash differs from the model''s'
-			ELSE 'model counts ' || m.last_version_number || ' versions, the trail ' || coalesce(r.versions, 0)
+			WHEN coalesce(r.versions, 0) <> m.last_version_number
+				THEN 'model counts ' || m.last_version_number || ' versions, the trail ' || coalesce(r.versions, 0)
+			ELSE 'model''s counters differ from the trail'
 		END
 	FROM modelreg.model AS m
 	LEFT JOIN tail AS t ON t.model_key = m.model_key
@@ -170,7 +172,16 @@ CREATE FUNCTION modelreg.chain_problems(only_keys uuid[])
 		AND (t.seq IS DISTINCT FROM m.audit_seq
 			OR t.hash IS DISTINCT FROM m.audit_hash
 			OR t.event = 'model_delete'
-			OR coalesce(r.versions, 0) <> m.last_version_number)
+			OR coalesce(r.versions, 0) <> m.last_version_number
+			OR t.at IS DISTINCT FROM m.audit_at
+			-- a model takes over the time of an earlier one of its name
+			OR m.last_registered_at < r.last_at
+			OR m.last_registered_at > m.audit_at
+			OR (m.highest_version IS NULL) <> (r.versions IS NULL)
+			OR (r.versions IS NOT NULL AND NOT EXISTS (
+				SELECT FROM modelreg.audit_event AS e
+				WHERE e.model_key = m.model_key AND e.event = 'register'
+					AND e.new_values ->> 'version' = m.highest_version)))
 	UNION ALL
 	SELECT t.model_key, t.seq, 'model is gone, but the trail has no event of its deletion'
 	FROM tail AS t
@@ -212,7 +223,7 @@ CREATE FUNCTION modelreg.trail_problems(only_keys uuid[])
 			modelreg.jsonb_merge(e.new_values ORDER BY e.seq)
 				FILTER (WHERE e.event IN ('model_create', 'model_update', 'model_rename')) AS state
 		FROM modelreg.audit_event AS e
-		WHERE e.event LIKE 'model\_%'
+		WHERE e.event IN ('model_create', 'model_update', 'model_rename', 'model_delete')
 			AND ($1 IS NULL OR e.model_key = ANY ($1))
 		GROUP BY e.model_key
 	)

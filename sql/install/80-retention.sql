@@ -124,11 +124,7 @@ DECLARE
 	cron text := modelreg.cron_function('schedule_in_database');
 	job_id bigint;
 BEGIN
-	IF schedule IS NULL THEN
-		RAISE EXCEPTION USING
-			ERRCODE = 'invalid_parameter_value',
-			MESSAGE = 'schedule must not be null';
-	END IF;
+	schedule := coalesce(schedule, '0 3 * * *');
 	IF NOT pg_has_role(current_user, 'modelreg_admin', 'USAGE') THEN
 		RAISE EXCEPTION USING
 			ERRCODE = 'insufficient_privilege',
