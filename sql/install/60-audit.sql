@@ -17,16 +17,16 @@ BEGIN
 		RETURN QUERY
 		SELECT e.* FROM modelreg.audit_event AS e
 		WHERE e.model_id = $2 AND e.at >= start
-			AND ($1 IS NULL OR e.model_key IN (
-				SELECT n.model_key FROM modelreg.audit_event AS n WHERE n.model_name = $1))
+			AND ($1 IS NULL OR e.model_key = ANY (ARRAY(
+				SELECT DISTINCT n.model_key FROM modelreg.audit_event AS n WHERE n.model_name = $1)))
 		ORDER BY e.at, e.model_key, e.seq;
 	ELSIF $1 IS NOT NULL THEN
 		-- every chain that ever had the name, under whatever name it has since
 		RETURN QUERY
 		SELECT e.* FROM modelreg.audit_event AS e
 		WHERE e.at >= start
-			AND e.model_key IN (
-				SELECT n.model_key FROM modelreg.audit_event AS n WHERE n.model_name = $1)
+			AND e.model_key = ANY (ARRAY(
+				SELECT DISTINCT n.model_key FROM modelreg.audit_event AS n WHERE n.model_name = $1))
 		ORDER BY e.at, e.model_key, e.seq;
 	ELSE
 		RETURN QUERY
@@ -51,15 +51,25 @@ CREATE FUNCTION @extschema@.modelreg_at(
 	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 	AS $$
-	WITH named AS (
-		SELECT DISTINCT ON (e.model_key) e.model_key, e.model_name, e.event
+	WITH chosen AS (
+		SELECT DISTINCT e.model_key
 		FROM modelreg.audit_event AS e
+		WHERE e.model_name = $2
+		UNION ALL
+		SELECT DISTINCT e.model_key
+		FROM modelreg.audit_event AS e
+		WHERE $2 IS NULL AND e.event = 'model_create'
+	), named AS (
+		SELECT DISTINCT ON (e.model_key) e.model_key, e.model_name, e.event
+		FROM chosen AS c
+		JOIN modelreg.audit_event AS e ON e.model_key = c.model_key
 		WHERE e.at <= $1
 		ORDER BY e.model_key, e.seq DESC
 	), moved AS (
 		SELECT DISTINCT ON (e.model_id) e.model_key, e.model_id, e.event,
 			e.new_values ->> 'deployment_stage' AS stage
-		FROM modelreg.audit_event AS e
+		FROM chosen AS c
+		JOIN modelreg.audit_event AS e ON e.model_key = c.model_key
 		WHERE e.at <= $1
 			AND e.event IN ('register', 'stage', 'delete')
 		ORDER BY e.model_id, e.seq DESC
@@ -107,7 +117,7 @@ COMMENT ON AGGREGATE modelreg.jsonb_merge(jsonb) IS
 	'Merges JSON objects; of equal keys the last wins.';
 
 -- Is each chain whole in itself, and does it end where the model says?
-CREATE FUNCTION modelreg.chain_problems(only_keys uuid[])
+CREATE FUNCTION modelreg.chain_problems(keys uuid[])
 	RETURNS TABLE (model_key uuid, seq bigint, problem text)
 	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
@@ -119,8 +129,8 @@ CREATE FUNCTION modelreg.chain_problems(only_keys uuid[])
 			row_number() OVER chain AS n,
 			count(*) FILTER (WHERE e.event IN ('model_create', 'model_rename')) OVER chain AS naming,
 			e.new_values ->> 'model_name' AS given_name
-		FROM modelreg.audit_event AS e
-		WHERE $1 IS NULL OR e.model_key = ANY ($1)
+		FROM unnest($1) AS k (model_key)
+		JOIN modelreg.audit_event AS e ON e.model_key = k.model_key
 		WINDOW chain AS (PARTITION BY e.model_key ORDER BY e.seq)
 	), named AS (
 		SELECT l.*,
@@ -165,11 +175,11 @@ CREATE FUNCTION modelreg.chain_problems(only_keys uuid[])
 				THEN 'model counts ' || m.last_version_number || ' versions, the trail ' || coalesce(r.versions, 0)
 			ELSE 'model''s counters differ from the trail'
 		END
-	FROM modelreg.model AS m
+	FROM unnest($1) AS k (model_key)
+	JOIN modelreg.model AS m ON m.model_key = k.model_key
 	LEFT JOIN tail AS t ON t.model_key = m.model_key
 	LEFT JOIN registered AS r ON r.model_key = m.model_key
-	WHERE ($1 IS NULL OR m.model_key = ANY ($1))
-		AND (t.seq IS DISTINCT FROM m.audit_seq
+	WHERE (t.seq IS DISTINCT FROM m.audit_seq
 			OR t.hash IS DISTINCT FROM m.audit_hash
 			OR t.event = 'model_delete'
 			OR coalesce(r.versions, 0) <> m.last_version_number
@@ -193,7 +203,7 @@ COMMENT ON FUNCTION modelreg.chain_problems(uuid[]) IS
 	'What is wrong with the audit chains themselves: gaps, hashes, heads.';
 
 -- Does the trail, replayed, give what the tables hold, and the other way round?
-CREATE FUNCTION modelreg.trail_problems(only_keys uuid[])
+CREATE FUNCTION modelreg.trail_problems(keys uuid[])
 	RETURNS TABLE (model_key uuid, seq bigint, problem text)
 	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
@@ -203,28 +213,29 @@ CREATE FUNCTION modelreg.trail_problems(only_keys uuid[])
 			bool_or(e.event = 'delete') AS deleted,
 			modelreg.jsonb_merge(e.new_values ORDER BY e.seq)
 				FILTER (WHERE e.event IN ('register', 'stage', 'update')) AS state
-		FROM modelreg.audit_event AS e
+		FROM unnest($1) AS k (model_key)
+		JOIN modelreg.audit_event AS e ON e.model_key = k.model_key
 		WHERE e.model_id IS NOT NULL
-			AND ($1 IS NULL OR e.model_key = ANY ($1))
 		GROUP BY e.model_key, e.model_id
 	), compared AS (
 		SELECT coalesce(t.model_key, v.model_key) AS model_key, t.seq,
 			coalesce(t.model_id, v.model_id) AS model_id, t.deleted,
 			v.model_id IS NOT NULL AS present, t.state,
-			modelreg.version_snapshot(v) AS snapshot
+			v.snapshot
 		FROM told AS t
 		FULL JOIN (
-			SELECT x.* FROM modelreg.model_version AS x
-			WHERE $1 IS NULL OR x.model_key = ANY ($1)
+			SELECT x.model_id, x.model_key, modelreg.version_snapshot(x) AS snapshot
+			FROM unnest($1) AS k (model_key)
+			JOIN modelreg.model_version AS x ON x.model_key = k.model_key
 		) AS v ON v.model_id = t.model_id AND v.model_key = t.model_key
 	), told_model AS (
 		SELECT e.model_key, max(e.seq) AS seq,
 			bool_or(e.event = 'model_delete') AS deleted,
 			modelreg.jsonb_merge(e.new_values ORDER BY e.seq)
 				FILTER (WHERE e.event IN ('model_create', 'model_update', 'model_rename')) AS state
-		FROM modelreg.audit_event AS e
+		FROM unnest($1) AS k (model_key)
+		JOIN modelreg.audit_event AS e ON e.model_key = k.model_key
 		WHERE e.event IN ('model_create', 'model_update', 'model_rename', 'model_delete')
-			AND ($1 IS NULL OR e.model_key = ANY ($1))
 		GROUP BY e.model_key
 	)
 	SELECT c.model_key, c.seq,
@@ -247,10 +258,10 @@ CREATE FUNCTION modelreg.trail_problems(only_keys uuid[])
 				WHERE c.state ? s.key))
 	UNION ALL
 	SELECT v.model_key, NULL, format('version "%s" belongs to no model, or its copy of the model''s name or settings differs', v.model_id)
-	FROM modelreg.model_version AS v
+	FROM unnest($1) AS k (model_key)
+	JOIN modelreg.model_version AS v ON v.model_key = k.model_key
 	LEFT JOIN modelreg.model AS m ON m.model_key = v.model_key
-	WHERE ($1 IS NULL OR v.model_key = ANY ($1))
-		AND (v.model_name IS DISTINCT FROM m.model_name
+	WHERE (v.model_name IS DISTINCT FROM m.model_name
 			OR v.exclusive_production IS DISTINCT FROM m.exclusive_production)
 	UNION ALL
 	SELECT m.model_key, t.seq, 'model''s name or settings differ from the trail'
@@ -288,7 +299,7 @@ CREATE FUNCTION modelreg.trail_problems(only_keys uuid[])
 		) AS s ON s.kind = t.kind AND s.item = t.item
 	) AS r
 	WHERE r.state IS DISTINCT FROM r.present_state
-		AND ($1 IS NULL OR '00000000-0000-0000-0000-000000000000' = ANY ($1))
+		AND '00000000-0000-0000-0000-000000000000' = ANY ($1)
 $$;
 COMMENT ON FUNCTION modelreg.trail_problems(uuid[]) IS
 	'Where the audit trail and the tables contradict each other, in either direction.';
@@ -360,11 +371,22 @@ CREATE FUNCTION @extschema@.modelreg_audit_verify(
 			UNION
 			SELECT a.key::uuid FROM jsonb_each($2 -> 'heads') AS a
 			WHERE a.value ->> 'model_name' = $1
+		) ELSE ARRAY(
+			SELECT e.model_key FROM modelreg.audit_event AS e
+			UNION
+			SELECT m.model_key FROM modelreg.model AS m
+			UNION
+			SELECT v.model_key FROM modelreg.model_version AS v
+			UNION
+			SELECT '00000000-0000-0000-0000-000000000000'
+			UNION
+			SELECT a.key::uuid FROM jsonb_each($2 -> 'heads') AS a
 		) END AS keys
 	), chain AS (
 		SELECT e.model_key, count(*) AS events
-		FROM chosen, modelreg.audit_event AS e
-		WHERE chosen.keys IS NULL OR e.model_key = ANY (chosen.keys)
+		FROM chosen
+		CROSS JOIN unnest(chosen.keys) AS k (model_key)
+		JOIN modelreg.audit_event AS e ON e.model_key = k.model_key
 		GROUP BY e.model_key
 	), trouble AS (
 		SELECT p.* FROM chosen, modelreg.chain_problems(chosen.keys) AS p
@@ -372,7 +394,7 @@ CREATE FUNCTION @extschema@.modelreg_audit_verify(
 		SELECT p.* FROM chosen, modelreg.trail_problems(chosen.keys) AS p
 		UNION ALL
 		SELECT p.* FROM chosen, modelreg.anchor_problems($2) AS p
-		WHERE chosen.keys IS NULL OR p.model_key = ANY (chosen.keys)
+		WHERE p.model_key = ANY (chosen.keys)
 	), first_trouble AS (
 		SELECT DISTINCT ON (t.model_key) t.model_key,
 			min(t.seq) OVER (PARTITION BY t.model_key) AS seq,

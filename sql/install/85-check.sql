@@ -18,38 +18,65 @@ CREATE FUNCTION @extschema@.modelreg_check()
 			ELSE 'add modelreg to session_preload_libraries, so that SHOW and ALTER ... SET modelreg.* work in every session' END
 	UNION ALL
 	SELECT 'triggers', count(*) FILTER (WHERE t.tgenabled IS DISTINCT FROM w.mode) = 0,
-		coalesce('missing, or not enabled as they should be: '
+		coalesce('missing, changed, or not enabled as they should be: '
 			|| string_agg(w.tgname, ', ' ORDER BY w.tgname) FILTER (WHERE t.tgenabled IS DISTINCT FROM w.mode),
 			'all guards and recorders are in place')
 	FROM (
-		SELECT c.relname || g.suffix AS tgname, c.oid AS tgrelid, g.mode::"char" AS mode
-		FROM pg_class AS c
-		CROSS JOIN (VALUES ('_statement_guard', 'A'), ('_row_guard', 'A'), ('_recorder', 'O'), ('_stamp', 'O')) AS g (suffix, mode)
-		WHERE c.relnamespace = 'modelreg'::regnamespace AND c.relkind = 'r'
-			AND CASE g.suffix
-				WHEN '_recorder' THEN c.relname IN ('model', 'model_version', 'stage_rule', 'metric_direction')
-				WHEN '_stamp' THEN c.relname = 'model_version'
-				ELSE true
-			END
+		SELECT k.relname || k.suffix AS tgname, c.oid AS tgrelid, k.function_name,
+			k.mode::"char" AS mode, k.events
+		FROM (
+			-- BEFORE INSERT OR TRUNCATE for each statement
+			SELECT r.relname, '_statement_guard' AS suffix, 'guard_statement' AS function_name, 'A' AS mode, 38 AS events
+			FROM unnest(ARRAY['model', 'model_version', 'artifact', 'artifact_chunk', 'chunk',
+				'chunk_piece', 'stage_rule', 'metric_direction', 'audit_event']) AS r (relname)
+			UNION ALL
+			-- BEFORE or AFTER UPDATE OR DELETE for each row
+			VALUES
+				('model', '_row_guard', 'guard_model', 'A', 27),
+				('model_version', '_row_guard', 'guard_version', 'A', 27),
+				('artifact', '_row_guard', 'guard_bytes', 'A', 27),
+				('artifact_chunk', '_row_guard', 'guard_bytes', 'A', 27),
+				('chunk', '_row_guard', 'guard_bytes', 'A', 27),
+				('chunk_piece', '_row_guard', 'guard_bytes', 'A', 27),
+				('stage_rule', '_row_guard', 'guard_setting', 'A', 27),
+				('metric_direction', '_row_guard', 'guard_setting', 'A', 27),
+				('audit_event', '_row_guard', 'guard_audit', 'A', 27),
+				('model', '_recorder', 'record_model', 'O', 25),
+				('model_version', '_recorder', 'record_version', 'O', 25),
+				('stage_rule', '_recorder', 'record_setting', 'O', 25),
+				('metric_direction', '_recorder', 'record_setting', 'O', 25),
+				('model_version', '_stamp', 'stamp_version', 'O', 19)
+		) AS k
+		LEFT JOIN pg_class AS c ON c.relnamespace = 'modelreg'::regnamespace AND c.relname = k.relname
 	) AS w
 	LEFT JOIN pg_trigger AS t ON t.tgrelid = w.tgrelid AND t.tgname = w.tgname
+		AND t.tgtype = w.events AND t.tgqual IS NULL
 		AND EXISTS (
 			SELECT FROM pg_proc AS p
 			WHERE p.oid = t.tgfoid AND p.pronamespace = 'modelreg'::regnamespace
+				AND p.proname = w.function_name
 				AND p.prolang = (SELECT l.oid FROM pg_language AS l WHERE l.lanname = 'c'))
 	UNION ALL
 	-- they run inside our functions with the rights of modelreg_owner
 	SELECT 'foreign triggers', count(*) = 0,
-		coalesce('triggers that are not ours: '
-			|| string_agg(format('%s on %s', t.tgname, c.relname), ', ' ORDER BY c.relname, t.tgname),
+		coalesce('triggers and rules that are not ours: ' || string_agg(f.identity, ', ' ORDER BY f.identity),
 			'there are none')
-	FROM pg_trigger AS t
-	JOIN pg_class AS c ON c.oid = t.tgrelid
-	JOIN pg_proc AS p ON p.oid = t.tgfoid
-	WHERE c.relnamespace = 'modelreg'::regnamespace
-		AND NOT t.tgisinternal
-		AND NOT (p.pronamespace = 'modelreg'::regnamespace
-			AND p.prolang = (SELECT l.oid FROM pg_language AS l WHERE l.lanname = 'c'))
+	FROM (
+		SELECT format('%s on %s', t.tgname, c.relname) AS identity
+		FROM pg_trigger AS t
+		JOIN pg_class AS c ON c.oid = t.tgrelid
+		JOIN pg_proc AS p ON p.oid = t.tgfoid
+		WHERE c.relnamespace = 'modelreg'::regnamespace
+			AND NOT t.tgisinternal
+			AND NOT (p.pronamespace = 'modelreg'::regnamespace
+				AND p.prolang = (SELECT l.oid FROM pg_language AS l WHERE l.lanname = 'c'))
+		UNION ALL
+		SELECT format('%s on %s', r.rulename, c.relname)
+		FROM pg_rewrite AS r
+		JOIN pg_class AS c ON c.oid = r.ev_class
+		WHERE c.relnamespace = 'modelreg'::regnamespace
+			AND r.rulename <> '_RETURN'
+	) AS f
 	UNION ALL
 	SELECT 'owner', count(*) = 0,
 		coalesce('not owned by modelreg_owner: ' || string_agg(o.identity, ', ' ORDER BY o.identity),
@@ -65,19 +92,32 @@ CREATE FUNCTION @extschema@.modelreg_check()
 		JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
 		JOIN pg_extension AS e ON d.refclassid = 'pg_extension'::regclass AND e.oid = d.refobjid
 		WHERE e.extname = 'modelreg' AND pg_get_userbyid(p.proowner) <> 'modelreg_owner'
+		UNION ALL
+		SELECT pg_describe_object('pg_namespace'::regclass, n.oid, 0)
+		FROM pg_namespace AS n
+		WHERE n.nspname = 'modelreg' AND pg_get_userbyid(n.nspowner) <> 'modelreg_owner'
+		UNION ALL
+		SELECT pg_describe_object('pg_type'::regclass, t.oid, 0)
+		FROM pg_type AS t
+		WHERE t.typnamespace = 'modelreg'::regnamespace AND t.typtype = 'e'
+			AND pg_get_userbyid(t.typowner) <> 'modelreg_owner'
 	) AS o
 	UNION ALL
 	SELECT 'role ' || w.rolname,
 		r.oid IS NOT NULL AND NOT (r.rolcanlogin OR r.rolsuper OR r.rolcreaterole OR r.rolcreatedb
-								   OR r.rolreplication OR r.rolbypassrls)
-			AND (w.rolname <> 'modelreg_owner' OR members.names IS NULL),
+								   OR r.rolreplication OR r.rolbypassrls OR NOT r.rolinherit)
+			AND (w.rolname <> 'modelreg_owner' OR members.names IS NULL)
+			AND (w.contains IS NULL OR pg_has_role(r.oid, w.contains, 'USAGE')),
 		CASE
 			WHEN r.oid IS NULL THEN 'is missing'
 			WHEN r.rolcanlogin OR r.rolsuper OR r.rolcreaterole OR r.rolcreatedb
-				OR r.rolreplication OR r.rolbypassrls THEN 'must have neither LOGIN nor attributes'
+				OR r.rolreplication OR r.rolbypassrls OR NOT r.rolinherit
+				THEN 'must have neither LOGIN nor attributes, but INHERIT'
+			WHEN NOT pg_has_role(r.oid, w.contains, 'USAGE') THEN 'must be a member of ' || w.contains
 			ELSE coalesce('members: ' || members.names, 'no members')
 		END
-	FROM (VALUES ('modelreg_owner'), ('modelreg_reader'), ('modelreg_writer'), ('modelreg_admin')) AS w (rolname)
+	FROM (VALUES ('modelreg_owner', NULL), ('modelreg_reader', NULL),
+		('modelreg_writer', 'modelreg_reader'), ('modelreg_admin', 'modelreg_writer')) AS w (rolname, contains)
 	LEFT JOIN pg_roles AS r ON r.rolname = w.rolname
 	LEFT JOIN LATERAL (
 		SELECT string_agg(m.rolname, ', ' ORDER BY m.rolname) AS names
@@ -102,19 +142,31 @@ CREATE FUNCTION @extschema@.modelreg_check()
 				SELECT FROM aclexplode(coalesce(c.relacl, n.nspacl,
 					CASE WHEN p.oid IS NOT NULL THEN coalesce(p.proacl, acldefault('f', p.proowner)) END)) AS a
 				WHERE a.grantee = 0)
+		UNION ALL
+		SELECT pg_describe_object('pg_type'::regclass, t.oid, 0)
+		FROM pg_type AS t,
+			aclexplode(coalesce(t.typacl, acldefault('T', t.typowner))) AS a
+		WHERE t.typnamespace = 'modelreg'::regnamespace AND t.typtype = 'e' AND a.grantee = 0
+		UNION ALL
+		SELECT pg_describe_object('pg_class'::regclass, t.attrelid, t.attnum)
+		FROM pg_attribute AS t
+		JOIN pg_class AS c ON c.oid = t.attrelid,
+			aclexplode(t.attacl) AS a
+		WHERE c.relnamespace = 'modelreg'::regnamespace AND a.grantee = 0
 	) AS x
 	UNION ALL
 	-- Parameters are logged in full by default: 20 MB of log for an artifact of 5 MB.
 	SELECT 'statement log',
 		NOT (parameters.logged AND (duration.setting::integer >= 0 OR statements.setting IN ('mod', 'all')
-									OR sampled.setting::integer >= 0)),
+									OR sampled.setting::integer >= 0 OR transactions.setting::float8 > 0)),
 		CASE WHEN parameters.logged AND (duration.setting::integer >= 0 OR statements.setting IN ('mod', 'all')
-										 OR sampled.setting::integer >= 0)
+										 OR sampled.setting::integer >= 0 OR transactions.setting::float8 > 0)
 			THEN 'statements are logged with whole artifacts in their parameters: set log_parameter_max_length = 1024 or less'
 			ELSE 'the statement log takes up no artifacts' END
 	FROM (SELECT setting::integer NOT BETWEEN 0 AND 65536 AS logged FROM pg_settings WHERE name = 'log_parameter_max_length') AS parameters,
 		(SELECT setting FROM pg_settings WHERE name = 'log_min_duration_statement') AS duration,
 		(SELECT setting FROM pg_settings WHERE name = 'log_min_duration_sample') AS sampled,
+		(SELECT setting FROM pg_settings WHERE name = 'log_transaction_sample_rate') AS transactions,
 		(SELECT setting FROM pg_settings WHERE name = 'log_statement') AS statements
 	UNION ALL
 	SELECT 'error log', p.setting::integer BETWEEN 0 AND 65536,
