@@ -35,9 +35,10 @@ typedef struct ActorFrame
 	Oid			actor;			/* role that called */
 	bool		is_function;	/* a function of the API, no bare trigger */
 	MrCause		cause;			/* of the deletions made in it */
+	void	   *held;			/* what higher layers keep for its triggers */
 } ActorFrame;
 
-static ActorFrame frame = {InvalidOid, false, MR_CAUSE_SQL};
+static ActorFrame frame = {InvalidOid, false, MR_CAUSE_SQL, NULL};
 
 /* Where the innermost body that runs puts its result */
 static MemoryContext result_context = NULL;
@@ -76,12 +77,14 @@ mr_actor_run_as_owner(FunctionCallInfo fcinfo, MrRole required,
 		frame.actor = saved_user;
 		frame.is_function = true;
 		frame.cause = MR_CAUSE_REQUEST;
+		frame.held = NULL;
 	}
 	else if (!(frame.is_function && saved_user == owner))
 	{
 		frame.actor = saved_user;
 		frame.is_function = false;
 		frame.cause = MR_CAUSE_SQL;
+		frame.held = NULL;
 	}
 
 	PG_TRY();
@@ -122,17 +125,25 @@ mr_actor_run_as_owner(FunctionCallInfo fcinfo, MrRole required,
 Datum
 mr_actor_run_as_caller(FunctionCallInfo fcinfo, MrBody body)
 {
-	int			nest_level = NewGUCNestLevel();
 	MemoryContext saved_context = result_context;
+	int			nest_level;
 	Datum		result;
 
-	pin_search_path();
-	result_context = CurrentMemoryContext;
-	SPI_connect();
-	result = body(fcinfo);
-	SPI_finish();
-	result_context = saved_context;
-	AtEOXact_GUC(true, nest_level);
+	PG_TRY();
+	{
+		nest_level = NewGUCNestLevel();
+		pin_search_path();
+		result_context = CurrentMemoryContext;
+		SPI_connect();
+		result = body(fcinfo);
+		SPI_finish();
+		AtEOXact_GUC(true, nest_level);
+	}
+	PG_FINALLY();
+	{
+		result_context = saved_context;
+	}
+	PG_END_TRY();
 
 	return result;
 }
@@ -209,6 +220,22 @@ mr_actor_log_refusal(const char *deed, const char *object)
 					object ? " \"" : "", object ? object : "",
 					object ? "\"" : ""),
 			 errhidestmt(true)));
+}
+
+/*
+ * Lets the function of ours that runs keep something for the triggers that it
+ * fires; gone when it ends or fails.
+ */
+void
+mr_actor_hold(void *held)
+{
+	frame.held = held;
+}
+
+void *
+mr_actor_held(void)
+{
+	return frame.held;
 }
 
 MrCause

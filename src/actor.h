@@ -50,6 +50,8 @@ extern void mr_actor_require(MrRole role, const char *deed,
 							 const char *object);
 extern void mr_actor_log_refusal(const char *deed, const char *object);
 
+extern void mr_actor_hold(void *held);
+extern void *mr_actor_held(void);
 extern MrCause mr_actor_cause(void);
 extern MrCause mr_actor_set_cause(MrCause cause);
 

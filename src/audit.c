@@ -115,7 +115,7 @@ record_model(FunctionCallInfo fcinfo)
 		event.event = "model_delete";
 		event.old_values.value = mr_model_snapshot(trigger->tg_trigtuple, desc);
 		event.new_values.isnull = true;
-		mr_trail_append_last(&before, &event);
+		mr_trail_append(&before, &event);
 		return PointerGetDatum(NULL);
 	}
 
@@ -130,6 +130,7 @@ record_model(FunctionCallInfo fcinfo)
 		mr_identity_adopt(&model);
 	event.event = renamed ? "model_rename" : "model_update";
 	mr_trail_append(&model, &event);
+	mr_model_advance(&model);
 
 	if (renamed || before.exclusive_production != model.exclusive_production)
 		mr_model_spread(&model.key);

@@ -16,19 +16,21 @@
 #include "utils/builtins.h"
 
 #include "catalog_event.h"
+#include "compat.h"
 #include "plan.h"
 #include "uuid7.h"
 
+static void read_hash(uint64 row, int column, uint8 *hash);
 static void set_text(Datum *values, char *nulls, int i, const char *value);
 
 /*
- * Inserts the row and returns its hash.
+ * Inserts the row and tells its hash.
  *
  * A repeatable-read transaction that has not seen the head of the chain gets
  * 40001 from ON CONFLICT, where a plain INSERT would report a duplicate.
  */
-bytea *
-mr_event_insert(const MrEventRow *row)
+void
+mr_event_insert(const MrEventRow *row, uint8 *hash)
 {
 	static MrPlan plan = {
 		"INSERT INTO modelreg.audit_event (model_key, seq, at, event,"
@@ -49,7 +51,6 @@ mr_event_insert(const MrEventRow *row)
 	};
 	Datum		values[13];
 	char		nulls[13];
-	bool		isnull;
 
 	memset(nulls, ' ', sizeof(nulls));
 	values[0] = UUIDPGetDatum(&row->model_key);
@@ -66,7 +67,7 @@ mr_event_insert(const MrEventRow *row)
 	values[10] = row->new_values.value;
 	nulls[10] = row->new_values.isnull ? 'n' : ' ';
 	set_text(values, nulls, 11, row->reason);
-	values[12] = PointerGetDatum(row->previous_hash);
+	values[12] = PointerGetDatum(mr_digest_bytea(row->previous_hash));
 
 	if (mr_plan_run(&plan, MR_SIGHT_LATEST, values, nulls) != 1)
 		ereport(ERROR,
@@ -74,7 +75,7 @@ mr_event_insert(const MrEventRow *row)
 				 errmsg("event %lld of the audit chain exists already",
 						(long long) row->seq),
 				 errhint("Run modelreg_audit_verify().")));
-	return DatumGetByteaPCopy(mr_plan_datum(0, 1, &isnull));
+	read_hash(0, 1, hash);
 }
 
 /*
@@ -82,14 +83,14 @@ mr_event_insert(const MrEventRow *row)
  * caller holds the chain's advisory lock.
  */
 bool
-mr_event_registry_head(int64 *seq, TimestampTz *at, bytea **hash)
+mr_event_registry_head(int64 *seq, TimestampTz *at, uint8 *hash)
 {
 	static MrPlan plan = {
 		"SELECT seq, at, hash FROM modelreg.audit_event"
 		" WHERE model_key = $1 ORDER BY seq DESC LIMIT 1",
 		1, {UUIDOID}
 	};
-	pg_uuid_t	nil = {0};
+	pg_uuid_t	nil = MR_UUID_NIL;
 	Datum		value = UUIDPGetDatum(&nil);
 	bool		isnull;
 
@@ -97,7 +98,7 @@ mr_event_registry_head(int64 *seq, TimestampTz *at, bytea **hash)
 		return false;
 	*seq = DatumGetInt64(mr_plan_datum(0, 1, &isnull));
 	*at = DatumGetTimestampTz(mr_plan_datum(0, 2, &isnull));
-	*hash = DatumGetByteaPCopy(mr_plan_datum(0, 3, &isnull));
+	read_hash(0, 3, hash);
 	return true;
 }
 
@@ -141,6 +142,17 @@ mr_event_cleanup_values(int64 versions, int64 artifacts,
 	set_text(values, nulls, 3, model_name);
 	mr_plan_run(&plan, MR_SIGHT_LATEST, values, nulls);
 	return mr_plan_copy_out(0, 1);
+}
+
+static void
+read_hash(uint64 row, int column, uint8 *hash)
+{
+	bool		isnull;
+	bytea	   *value = DatumGetByteaPP(mr_plan_datum(row, column, &isnull));
+
+	if (VARSIZE_ANY_EXHDR(value) != MR_SHA256_LEN)
+		elog(ERROR, "hash of an audit event has an unexpected length");
+	memcpy(hash, VARDATA_ANY(value), MR_SHA256_LEN);
 }
 
 static void

@@ -16,6 +16,8 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
+#include "digest.h"
+
 /*
  * A row of modelreg.audit_event to be; client address, xid and hash are
  * added when it is inserted.
@@ -34,12 +36,12 @@ typedef struct MrEventRow
 	NullableDatum old_values;	/* jsonb */
 	NullableDatum new_values;	/* jsonb */
 	const char *reason;
-	bytea	   *previous_hash;	/* of event seq - 1 */
+	uint8		previous_hash[MR_SHA256_LEN];	/* of event seq - 1 */
 } MrEventRow;
 
-extern bytea *mr_event_insert(const MrEventRow *row);
+extern void mr_event_insert(const MrEventRow *row, uint8 *hash);
 extern bool mr_event_registry_head(int64 *seq, TimestampTz *at,
-								   bytea **hash);
+								   uint8 *hash);
 extern Datum mr_event_deletion_values(const char *cause, bool forced);
 extern Datum mr_event_cleanup_values(int64 versions, int64 artifacts,
 									 bool keep_production,

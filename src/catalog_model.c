@@ -17,12 +17,12 @@
 #include "utils/builtins.h"
 
 #include "catalog_model.h"
+#include "compat.h"
 #include "guc.h"
 #include "plan.h"
 #include "uuid7.h"
 
-static bool fetch_model(MrPlan *plan, MrSight sight, Datum key,
-						MrModel *model);
+static bool fetch_model(MrPlan *plan, Datum key, MrModel *model);
 static Datum required_value(HeapTuple tuple, TupleDesc desc,
 							const char *column);
 static Datum column_value(HeapTuple tuple, TupleDesc desc,
@@ -37,6 +37,7 @@ mr_model_from_row(HeapTuple tuple, TupleDesc desc, MrModel *model)
 {
 	bool		isnull;
 	Datum		value;
+	bytea	   *hash;
 
 	value = required_value(tuple, desc, "model_key");
 	model->key = *DatumGetUUIDP(value);
@@ -69,7 +70,11 @@ mr_model_from_row(HeapTuple tuple, TupleDesc desc, MrModel *model)
 	value = column_value(tuple, desc, "audit_at", &isnull);
 	model->audit_at = isnull ? DT_NOBEGIN : DatumGetTimestampTz(value);
 	value = required_value(tuple, desc, "audit_hash");
-	model->audit_hash = DatumGetByteaPCopy(value);
+	hash = DatumGetByteaPP(value);
+	if (VARSIZE_ANY_EXHDR(hash) != MR_SHA256_LEN)
+		elog(ERROR, "audit_hash of a model has an unexpected length");
+	memcpy(model->audit_hash, VARDATA_ANY(hash), MR_SHA256_LEN);
+	model->dirty = false;
 }
 
 /*
@@ -84,7 +89,7 @@ mr_model_lock_by_name(const char *name, MrModel *model)
 		1, {TEXTOID}
 	};
 
-	return fetch_model(&plan, MR_SIGHT_LATEST, CStringGetTextDatum(name),
+	return fetch_model(&plan, CStringGetTextDatum(name),
 					   model);
 }
 
@@ -96,7 +101,7 @@ mr_model_lock_by_key(const pg_uuid_t *key, MrModel *model)
 		1, {UUIDOID}
 	};
 
-	return fetch_model(&plan, MR_SIGHT_LATEST, UUIDPGetDatum(key), model);
+	return fetch_model(&plan, UUIDPGetDatum(key), model);
 }
 
 bool
@@ -107,7 +112,7 @@ mr_model_get_by_key(const pg_uuid_t *key, MrModel *model)
 		1, {UUIDOID}
 	};
 
-	return fetch_model(&plan, MR_SIGHT_LATEST, UUIDPGetDatum(key), model);
+	return fetch_model(&plan, UUIDPGetDatum(key), model);
 }
 
 bool
@@ -258,7 +263,7 @@ mr_model_delete(const pg_uuid_t *key)
  * row's lock.
  */
 void
-mr_model_advance(const MrModel *model)
+mr_model_advance(MrModel *model)
 {
 	static MrPlan plan = {
 		"UPDATE modelreg.model SET last_version_number = $2,"
@@ -290,8 +295,9 @@ mr_model_advance(const MrModel *model)
 	values[6] = TimestampTzGetDatum(model->audit_at);
 	if (TIMESTAMP_IS_NOBEGIN(model->audit_at))
 		nulls[6] = 'n';
-	values[7] = PointerGetDatum(model->audit_hash);
+	values[7] = PointerGetDatum(mr_digest_bytea(model->audit_hash));
 	mr_plan_run(&plan, MR_SIGHT_LATEST, values, nulls);
+	model->dirty = false;
 }
 
 /*
@@ -482,9 +488,9 @@ mr_model_keys(const char *name, Datum *keys)
 }
 
 static bool
-fetch_model(MrPlan *plan, MrSight sight, Datum key, MrModel *model)
+fetch_model(MrPlan *plan, Datum key, MrModel *model)
 {
-	if (mr_plan_run(plan, sight, &key, NULL) == 0)
+	if (mr_plan_run(plan, MR_SIGHT_LATEST, &key, NULL) == 0)
 		return false;
 	mr_model_from_row(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, model);
 	return true;

@@ -18,6 +18,8 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
+#include "digest.h"
+
 /* A row of modelreg.model */
 typedef struct MrModel
 {
@@ -33,7 +35,8 @@ typedef struct MrModel
 	char	   *highest_version;	/* NULL if none */
 	int64		audit_seq;		/* head of the chain: number */
 	TimestampTz audit_at;		/* time, DT_NOBEGIN if none */
-	bytea	   *audit_hash;		/* hash */
+	uint8		audit_hash[MR_SHA256_LEN];	/* hash */
+	bool		dirty;			/* counters differ from the row */
 } MrModel;
 
 /* What modelreg_create_model and modelreg_update_model set */
@@ -81,7 +84,7 @@ extern void mr_model_update(const pg_uuid_t *key,
 							Datum reset);
 extern bool mr_model_rename(const pg_uuid_t *key, const char *new_name);
 extern void mr_model_delete(const pg_uuid_t *key);
-extern void mr_model_advance(const MrModel *model);
+extern void mr_model_advance(MrModel *model);
 extern void mr_model_spread(const pg_uuid_t *key);
 extern bool mr_model_has_versions(const pg_uuid_t *key);
 extern bool mr_model_last_issued(const char *name, TimestampTz *at,

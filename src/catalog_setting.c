@@ -31,7 +31,7 @@ mr_rule_get(MrStage from, MrStage to, bool *allowed)
 	static MrPlan plan = {
 		"SELECT allowed FROM modelreg.stage_rule"
 		" WHERE from_stage = $1::text::modelreg.deployment_stage"
-		" AND to_stage = $2::text::modelreg.deployment_stage AND $3 IS NOT NULL",
+		" AND to_stage = $2::text::modelreg.deployment_stage",
 		3, {TEXTOID, TEXTOID, BOOLOID}
 	};
 	bool		isnull;
@@ -83,7 +83,7 @@ mr_rule_delete(MrStage from, MrStage to)
 	static MrPlan plan = {
 		"DELETE FROM modelreg.stage_rule"
 		" WHERE from_stage = $1::text::modelreg.deployment_stage"
-		" AND to_stage = $2::text::modelreg.deployment_stage AND $3 IS NOT NULL",
+		" AND to_stage = $2::text::modelreg.deployment_stage",
 		3, {TEXTOID, TEXTOID, BOOLOID}
 	};
 

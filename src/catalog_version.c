@@ -14,6 +14,7 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 
 #include "catalog_version.h"
@@ -273,9 +274,11 @@ mr_version_row(const char *model_id)
 void
 mr_version_raise_unknown(const char *model_id)
 {
+	int			shown = pg_mbcliplen(model_id, strlen(model_id), 255);
+
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
-			 errmsg("model version \"%s\" does not exist", model_id)));
+			 errmsg("model version \"%.*s\" does not exist", shown, model_id)));
 }
 
 /*
@@ -309,7 +312,8 @@ mr_version_in_production(const pg_uuid_t *model_key, const char *except,
 	" WHERE NOT EXISTS (SELECT FROM modelreg.audit_event AS e" \
 	" WHERE e.model_id = p AND e.event = 'register'))" \
 	" FROM modelreg.model_version AS v" \
-	" LEFT JOIN modelreg.artifact AS a ON a.sha256 = decode(v.checksum, 'hex')" \
+	" LEFT JOIN modelreg.artifact AS a ON a.sha256 =" \
+	" CASE WHEN v.checksum ~ '^[0-9a-f]{64}$' THEN decode(v.checksum, 'hex') END" \
 	" LEFT JOIN modelreg.model AS m ON m.model_key = v.model_key"
 
 /*

@@ -219,8 +219,8 @@ check_settings(TriggerData *trigger, TupleDesc desc)
 static void
 check_counters(const MrModel *before, const MrModel *after)
 {
-	bool		same_hash = memcmp(VARDATA_ANY(before->audit_hash),
-								   VARDATA_ANY(after->audit_hash), 32) == 0;
+	bool		same_hash = memcmp(before->audit_hash, after->audit_hash,
+								   MR_SHA256_LEN) == 0;
 
 	if (after->highest_version != NULL)
 		mr_semver_check(after->highest_version);

@@ -59,9 +59,11 @@ update_stage(FunctionCallInfo fcinfo)
 	{
 		mr_transition_require_mover(&version, stage);
 		mr_transition_check(model_id, version.stage, stage);
+		mr_trail_hold(&model);
 		if (stage == MR_STAGE_PRODUCTION)
 			mr_transition_demote_incumbents(&model, model_id);
 		mr_version_set_stage(model_id, stage);
+		mr_trail_release(&model);
 	}
 	return mr_version_row(model_id);
 }
@@ -103,7 +105,9 @@ update_metadata(FunctionCallInfo fcinfo)
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("performance_metrics must have at least one metric")));
 	}
+	mr_trail_hold(&model);
 	mr_version_set_metadata(model_id, notes, tags, metrics);
+	mr_trail_release(&model);
 	return mr_version_row(model_id);
 }
 
@@ -133,7 +137,9 @@ delete_version(FunctionCallInfo fcinfo)
 	if (version.stage == MR_STAGE_PRODUCTION && !force)
 		mr_transition_raise_protected(model_id);
 	mr_transition_require_editor(&version, "delete model version");
+	mr_trail_hold(&model);
 	mr_transition_remove(model_id, force ? MR_CAUSE_FORCE : MR_CAUSE_REQUEST);
+	mr_trail_release(&model);
 	PG_RETURN_VOID();
 }
 

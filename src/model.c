@@ -76,6 +76,7 @@ create_model(FunctionCallInfo fcinfo)
 	event.event = "model_create";
 	event.old_values.isnull = true;
 	mr_trail_append(&model, &event);
+	mr_model_advance(&model);
 	return mr_model_row(&model.key);
 }
 
@@ -166,12 +167,14 @@ delete_model(FunctionCallInfo fcinfo)
 	if (!force && mr_version_in_production(&model.key, NULL, &versions) > 0)
 		mr_transition_raise_protected(versions[0]);
 
+	mr_trail_hold(&model);
 	count = mr_version_all(&model.key, &versions);
 	for (uint64 i = 0; i < count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
 		mr_transition_remove(versions[i], cause);
 	}
+	mr_trail_release(&model);
 	mr_model_delete(&model.key);
 	PG_RETURN_VOID();
 }

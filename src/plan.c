@@ -92,19 +92,6 @@ mr_plan_text(uint64 row, int column)
 }
 
 /*
- * The same as a UUID, if its type is uuid and it is not null.
- */
-pg_uuid_t
-mr_plan_uuid(uint64 row, int column)
-{
-	bool		isnull;
-	Datum		value = mr_plan_datum(row, column, &isnull);
-
-	Assert(!isnull);
-	return *DatumGetUUIDP(value);
-}
-
-/*
  * The same, not null, copied to where it outlives SPI_finish.
  */
 Datum

@@ -14,9 +14,8 @@
 #define MODELREG_PLAN_H
 
 #include "executor/spi.h"
-#include "utils/uuid.h"
 
-#define MR_PLAN_MAX_ARGS 28
+#define MR_PLAN_MAX_ARGS 20
 
 typedef struct MrPlan
 {
@@ -42,7 +41,6 @@ extern void mr_plan_retype(MrPlan *plan, int arg, Oid type);
 
 extern Datum mr_plan_datum(uint64 row, int column, bool *isnull);
 extern char *mr_plan_text(uint64 row, int column);
-extern pg_uuid_t mr_plan_uuid(uint64 row, int column);
 extern Datum mr_plan_copy_out(uint64 row, int column);
 
 #endif							/* MODELREG_PLAN_H */

@@ -109,10 +109,9 @@ register_version(FunctionCallInfo fcinfo)
 				 errmsg("performance_metrics must have at least one metric"),
 				 errhint("Pass a metric such as {\"f1_score\": 0.85}, or switch require_metadata off for the model.")));
 
-	/* a demotion appends to the chain, so the model must be read again */
-	if (version.stage == MR_STAGE_PRODUCTION &&
-		mr_transition_demote_incumbents(&model, NULL) > 0)
-		mr_model_lock_by_key(&model.key, &model);
+	mr_trail_hold(&model);
+	if (version.stage == MR_STAGE_PRODUCTION)
+		mr_transition_demote_incumbents(&model, NULL);
 
 	version.model_key = model.key;
 	version.exclusive_production = model.exclusive_production;
@@ -133,6 +132,7 @@ register_version(FunctionCallInfo fcinfo)
 	if (model.auto_cleanup)
 		mr_transition_remove_excess(&model, true, MR_AUTO_CLEANUP_LIMIT,
 									MR_CAUSE_AUTO);
+	mr_trail_release(&model);
 	return row;
 }
 
@@ -287,6 +287,7 @@ lock_or_create_model(const char *name, const char *type, MrModel *model)
 	event.event = "model_create";
 	event.old_values.isnull = true;
 	mr_trail_append(model, &event);
+	mr_model_advance(model);
 }
 
 static void

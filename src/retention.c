@@ -106,8 +106,10 @@ cleanup_versions(FunctionCallInfo fcinfo)
 		!mr_model_lock_by_key(DatumGetUUIDP(PG_GETARG_DATUM(0)), &model))
 		PG_RETURN_INT32(0);
 	cause = keep_production ? MR_CAUSE_CLEANUP : MR_CAUSE_CLEANUP_FORCED;
+	mr_trail_hold(&model);
 	removed = mr_transition_remove_excess(&model, keep_production, batch_size,
 										  cause);
+	mr_trail_release(&model);
 	versions_removed += removed;
 	PG_RETURN_INT32(removed);
 }

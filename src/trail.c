@@ -31,6 +31,7 @@
 #include "compat.h"
 #include "guc.h"
 #include "trail.h"
+#include "uuid7.h"
 #include "validate.h"
 
 /* Key of the registry chain's advisory lock: "modelreg" in two halves */
@@ -40,11 +41,8 @@
 /* The SQL functions of advisory locks use 1 and 2: nobody can hold this one */
 #define REGISTRY_LOCK_SUB		3
 
-static const uint8 no_hash[32] = {0};
-
-static bytea *append(const pg_uuid_t *key, const char *model_name, int64 seq,
-					 TimestampTz at, bytea *previous_hash,
-					 const MrEvent *event);
+static void append(const pg_uuid_t *key, const char *model_name, int64 seq,
+				   TimestampTz at, uint8 *hash, const MrEvent *event);
 static void notify(const MrEvent *event, int64 seq);
 
 /*
@@ -76,23 +74,57 @@ mr_trail_time(const MrModel *model)
 }
 
 /*
- * Appends to the chain of a model that the caller has locked and read since
- * its last event; writes the model's counters back with the new head.
+ * From now on the events of this model, which the caller has locked and just
+ * read, go to the chain with its head in memory, the recorder triggers' too:
+ * the row is written once, by mr_trail_release, and not for each of a thousand
+ * deletions.  An error forgets the hold.
+ */
+void
+mr_trail_hold(MrModel *model)
+{
+	mr_actor_hold(model);
+}
+
+/*
+ * Ends the hold and writes the model's counters and head back, if they moved.
+ */
+void
+mr_trail_release(MrModel *model)
+{
+	mr_actor_hold(NULL);
+	if (model->dirty)
+		mr_model_advance(model);
+}
+
+/*
+ * Appends to the chain of a locked model, in memory; the caller writes the row
+ * with mr_trail_release or mr_model_advance, unless it is being deleted.
  */
 void
 mr_trail_append(MrModel *model, const MrEvent *event)
 {
-	mr_trail_append_last(model, event);
-	mr_model_advance(model);
+	model->audit_at = event->at ? event->at : mr_trail_time(model);
+	model->audit_seq++;
+	append(&model->key, model->name, model->audit_seq, model->audit_at,
+		   model->audit_hash, event);
+	model->dirty = true;
 }
 
 /*
- * Appends to the chain of a model; locks the model's row.
+ * Appends to the chain of a model: the one on hold, or else its row is locked
+ * and written.
  */
 void
 mr_trail_append_by_key(const pg_uuid_t *model_key, const MrEvent *event)
 {
+	MrModel    *held = mr_actor_held();
 	MrModel		model;
+
+	if (held && memcmp(&held->key, model_key, UUID_LEN) == 0)
+	{
+		mr_trail_append(held, event);
+		return;
+	}
 
 	if (!mr_model_lock_by_key(model_key, &model))
 		ereport(ERROR,
@@ -100,18 +132,7 @@ mr_trail_append_by_key(const pg_uuid_t *model_key, const MrEvent *event)
 				 errmsg("model version belongs to no model"),
 				 errhint("Run modelreg_verify() and modelreg_audit_verify().")));
 	mr_trail_append(&model, event);
-}
-
-/*
- * Appends to the chain of a model without writing its row: it is gone.
- */
-void
-mr_trail_append_last(MrModel *model, const MrEvent *event)
-{
-	model->audit_at = event->at ? event->at : mr_trail_time(model);
-	model->audit_seq++;
-	model->audit_hash = append(&model->key, model->name, model->audit_seq,
-							   model->audit_at, model->audit_hash, event);
+	mr_model_advance(&model);
 }
 
 /*
@@ -120,21 +141,15 @@ mr_trail_append_last(MrModel *model, const MrEvent *event)
 void
 mr_trail_append_registry(const MrEvent *event)
 {
-	pg_uuid_t	nil = {0};
+	pg_uuid_t	nil = MR_UUID_NIL;
 	int64		seq = 0;
 	TimestampTz at = GetCurrentTimestamp();
 	TimestampTz last;
-	bytea	   *hash;
+	uint8		hash[MR_SHA256_LEN] = {0};
 
 	mr_trail_lock_registry();
-	if (mr_event_registry_head(&seq, &last, &hash))
+	if (mr_event_registry_head(&seq, &last, hash))
 		at = Max(at, last + 1);
-	else
-	{
-		hash = palloc(VARHDRSZ + sizeof(no_hash));
-		SET_VARSIZE(hash, VARHDRSZ + sizeof(no_hash));
-		memcpy(VARDATA(hash), no_hash, sizeof(no_hash));
-	}
 	append(&nil, NULL, seq + 1, at, hash, event);
 }
 
@@ -152,17 +167,16 @@ mr_trail_lock_registry(void)
 }
 
 /*
- * Inserts the event, sends it to listeners, and makes sure that the commit
- * survives a crash of this server: a session's synchronous_commit = off must
- * not lose what was acknowledged.  (Waiting for standbys is still decided by
- * that setting.)
+ * Inserts the event, replaces its predecessor's hash by its own, sends it to
+ * listeners, and makes sure that the commit survives a crash of this server: a
+ * session's synchronous_commit = off must not lose what was acknowledged.
+ * (Waiting for standbys is still decided by that setting.)
  */
-static bytea *
+static void
 append(const pg_uuid_t *key, const char *model_name, int64 seq,
-	   TimestampTz at, bytea *previous_hash, const MrEvent *event)
+	   TimestampTz at, uint8 *hash, const MrEvent *event)
 {
 	MrEventRow	row;
-	bytea	   *hash;
 
 	row.model_key = *key;
 	row.seq = seq;
@@ -177,12 +191,11 @@ append(const pg_uuid_t *key, const char *model_name, int64 seq,
 	row.new_values = event->new_values;
 	row.reason = mr_guc_reason();
 	mr_check_text_size("modelreg.reason", row.reason);
-	row.previous_hash = previous_hash;
+	memcpy(row.previous_hash, hash, MR_SHA256_LEN);
 
-	hash = mr_event_insert(&row);
+	mr_event_insert(&row, hash);
 	notify(event, seq);
 	ForceSyncCommit();
-	return hash;
 }
 
 /*

@@ -30,10 +30,11 @@ typedef struct MrEvent
 
 extern void mr_trail_take_reason(const char *reason);
 extern TimestampTz mr_trail_time(const MrModel *model);
+extern void mr_trail_hold(MrModel *model);
+extern void mr_trail_release(MrModel *model);
 extern void mr_trail_append(MrModel *model, const MrEvent *event);
 extern void mr_trail_append_by_key(const pg_uuid_t *model_key,
 								   const MrEvent *event);
-extern void mr_trail_append_last(MrModel *model, const MrEvent *event);
 extern void mr_trail_append_registry(const MrEvent *event);
 extern void mr_trail_lock_registry(void);
 

@@ -59,14 +59,3 @@ mr_uuid7(pg_uuid_t *out)
 	out->data[7] = (uint8) tick;
 	out->data[8] = 0x80 | (out->data[8] & 0x3f);	/* variant of RFC 9562 */
 }
-
-/*
- * Is this the UUID of all zeros?
- */
-bool
-mr_uuid_is_nil(const pg_uuid_t *uuid)
-{
-	static const pg_uuid_t nil = MR_UUID_NIL;
-
-	return memcmp(uuid, &nil, sizeof(nil)) == 0;
-}

@@ -19,6 +19,5 @@
 #define MR_UUID_NIL {{0}}
 
 extern void mr_uuid7(pg_uuid_t *out);
-extern bool mr_uuid_is_nil(const pg_uuid_t *uuid);
 
 #endif							/* MR_UUID7_H */

@@ -193,6 +193,10 @@ mr_check_object(const char *what, Jsonb *value)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%s must be a JSON object", what)));
+	if (VARSIZE(value) > MR_MAX_JSON)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s is larger than %d bytes", what, MR_MAX_JSON)));
 }
 
 /*

@@ -25,6 +25,9 @@
 /* Longest notes, reason or description in bytes */
 #define MR_MAX_TEXT (1024 * 1024)
 
+/* Largest JSON object in bytes, as jsonb */
+#define MR_MAX_JSON (16 * 1024 * 1024)
+
 /*
  * "what" is the name of the argument, as the caller of the SQL function knows
  * it.  All errors are ERRCODE_INVALID_PARAMETER_VALUE.

@@ -206,7 +206,7 @@ CREATE FUNCTION modelreg.higher_is_better(metric text) RETURNS boolean
 	AS $$SELECT COALESCE(
 		(SELECT d.higher_is_better FROM modelreg.metric_direction AS d
 		 WHERE d.metric OPERATOR(pg_catalog.=) $1),
-		pg_catalog.lower($1) OPERATOR(pg_catalog.!~)
+		pg_catalog.lower($1 COLLATE "C") OPERATOR(pg_catalog.!~)
 		'(^|_)(loss|logloss|error|errors|err|mae|mse|rmse|mape|smape|msle|rmsle|mad|deviance|perplexity|latency|duration|time|seconds|ms|fpr|fnr|eer|wer|cer|brier|regret)(_|$)'::pg_catalog.text)$$;
 COMMENT ON FUNCTION modelreg.higher_is_better(text) IS
 	'Whether a higher value of the metric is better: as modelreg_set_metric_direction said, else by its name.';

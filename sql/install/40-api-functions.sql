@@ -140,19 +140,26 @@ BEGIN
 		FROM unnest(model_ids) WITH ORDINALITY AS u (i, n)
 		JOIN modelreg.model_version AS v ON v.model_id = u.i
 		ORDER BY v.model_id, u.n
+	), measured AS (
+		SELECT c.model_id, p.key COLLATE "C" AS metric, p.value::double precision AS value
+		FROM chosen AS c, jsonb_each_text(c.performance_metrics) AS p
 	), wanted AS (
 		SELECT DISTINCT k.metric COLLATE "C" AS metric
 		FROM unnest(metrics) AS k (metric)
 		WHERE k.metric IS NOT NULL
 		UNION
-		SELECT DISTINCT k.metric COLLATE "C"
-		FROM chosen AS c, jsonb_object_keys(c.performance_metrics) AS k (metric)
+		SELECT DISTINCT m.metric
+		FROM measured AS m
 		WHERE metrics IS NULL
-	), graded AS (
-		SELECT w.metric, c.model_id, c.version, c.deployment_stage, c.n,
-			(c.performance_metrics ->> w.metric)::double precision AS value,
+	), directed AS (
+		SELECT w.metric,
 			CASE WHEN modelreg.higher_is_better(w.metric) THEN 1 ELSE -1 END AS direction
-		FROM wanted AS w CROSS JOIN chosen AS c
+		FROM wanted AS w
+	), graded AS (
+		SELECT d.metric, c.model_id, c.version, c.deployment_stage, c.n, m.value, d.direction
+		FROM directed AS d
+		CROSS JOIN chosen AS c
+		LEFT JOIN measured AS m ON m.metric = d.metric AND m.model_id = c.model_id
 	), ranked AS (
 		SELECT g.*,
 			CASE WHEN g.value IS NOT NULL THEN

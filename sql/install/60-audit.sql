@@ -252,10 +252,10 @@ CREATE FUNCTION modelreg.trail_problems(keys uuid[])
 	FROM compared AS c
 	WHERE c.present IS DISTINCT FROM (c.state IS NOT NULL AND NOT c.deleted)
 		OR (c.present
-			AND (c.state - ARRAY['model_name', 'exclusive_production']) <> (
-				SELECT coalesce(jsonb_object_agg(s.key, s.value), '{}')
-				FROM jsonb_each(c.snapshot - ARRAY['model_name', 'exclusive_production']) AS s
-				WHERE c.state ? s.key))
+			AND EXISTS (
+				SELECT FROM jsonb_each(c.state) AS s
+				WHERE s.value IS DISTINCT FROM c.snapshot -> s.key
+					AND s.key NOT IN ('model_name', 'exclusive_production')))
 	UNION ALL
 	SELECT v.model_key, NULL, format('version "%s" belongs to no model, or its copy of the model''s name or settings differs', v.model_id)
 	FROM unnest($1) AS k (model_key)
@@ -267,10 +267,10 @@ CREATE FUNCTION modelreg.trail_problems(keys uuid[])
 	SELECT m.model_key, t.seq, 'model''s name or settings differ from the trail'
 	FROM modelreg.model AS m
 	JOIN told_model AS t ON t.model_key = m.model_key AND NOT t.deleted
-	WHERE t.state IS DISTINCT FROM (
-		SELECT jsonb_object_agg(s.key, s.value)
-		FROM jsonb_each(modelreg.model_snapshot(m)) AS s
-		WHERE t.state ? s.key)
+	WHERE t.state IS NULL
+		OR EXISTS (
+			SELECT FROM jsonb_each(t.state) AS s
+			WHERE s.value IS DISTINCT FROM modelreg.model_snapshot(m) -> s.key)
 	UNION ALL
 	SELECT '00000000-0000-0000-0000-000000000000', r.seq,
 		format('%s differs from the trail: %s', r.kind, r.item)
