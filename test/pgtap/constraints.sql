@@ -1,0 +1,67 @@
+-- Constraints and indexes.
+BEGIN;
+SELECT plan(4);
+
+SELECT set_eq($$
+	SELECT c.conrelid::regclass::text, c.conname::text, pg_get_constraintdef(c.oid)
+	FROM pg_constraint AS c
+	WHERE c.connamespace = 'modelreg'::regnamespace AND c.contype <> 'n'$$, $$
+	VALUES
+		('modelreg.artifact', 'artifact_artifact_size_check', 'CHECK ((artifact_size > (0)::bigint))'),
+		('modelreg.artifact', 'artifact_pkey', 'PRIMARY KEY (sha256)'),
+		('modelreg.artifact', 'artifact_sha256_check', 'CHECK ((octet_length(sha256) = 32))'),
+		('modelreg.artifact_chunk', 'artifact_chunk_pkey', 'PRIMARY KEY (sha256, chunk_no)'),
+		('modelreg.audit_event', 'audit_event_hash_check', 'CHECK ((octet_length(hash) = 32))'),
+		('modelreg.audit_event', 'audit_event_pkey', 'PRIMARY KEY (model_key, seq)'),
+		('modelreg.chunk', 'chunk_pkey', 'PRIMARY KEY (chunk)'),
+		('modelreg.chunk', 'chunk_raw_size_check', 'CHECK ((raw_size > 0))'),
+		('modelreg.chunk', 'chunk_stored_size_check', 'CHECK ((stored_size > 0))'),
+		('modelreg.chunk_piece', 'chunk_piece_pkey', 'PRIMARY KEY (chunk, piece_no)'),
+		('modelreg.metric_direction', 'metric_direction_pkey', 'PRIMARY KEY (metric)'),
+		('modelreg.model', 'model_audit_hash_check', 'CHECK ((octet_length(audit_hash) = 32))'),
+		('modelreg.model', 'model_max_versions_check', 'CHECK (((max_versions >= 1) OR (max_versions = ''-1''::integer)))'),
+		('modelreg.model', 'model_model_name_key', 'UNIQUE (model_name)'),
+		('modelreg.model', 'model_pkey', 'PRIMARY KEY (model_key)'),
+		('modelreg.model_version', 'model_version_artifact_size_check', 'CHECK ((artifact_size > (0)::bigint))'),
+		('modelreg.model_version', 'model_version_checksum_check', 'CHECK ((octet_length(checksum) = 64))'),
+		('modelreg.model_version', 'model_version_pkey', 'PRIMARY KEY (model_id)'),
+		('modelreg.model_version', 'model_version_version_key', 'UNIQUE (model_key, version)'),
+		('modelreg.model_version', 'model_version_version_number_key', 'UNIQUE (model_key, version_number)'),
+		('modelreg.stage_rule', 'stage_rule_check', 'CHECK ((from_stage <> to_stage))'),
+		('modelreg.stage_rule', 'stage_rule_pkey', 'PRIMARY KEY (from_stage, to_stage)')
+	$$, 'the constraints');
+
+SELECT set_eq($$
+	SELECT i.indexname::text, i.indexdef
+	FROM pg_indexes AS i
+	WHERE i.schemaname = 'modelreg' AND NOT EXISTS (
+		SELECT FROM pg_constraint AS c
+		WHERE c.connamespace = 'modelreg'::regnamespace AND c.conname = i.indexname)$$, $$
+	VALUES
+		('artifact_chunk_chunk_idx', 'CREATE INDEX artifact_chunk_chunk_idx ON modelreg.artifact_chunk USING btree (chunk)'),
+		('audit_event_at_idx', 'CREATE INDEX audit_event_at_idx ON modelreg.audit_event USING brin (at)'),
+		('audit_event_model_id_idx', 'CREATE INDEX audit_event_model_id_idx ON modelreg.audit_event USING btree (model_id, seq)'),
+		('audit_event_model_name_idx', 'CREATE INDEX audit_event_model_name_idx ON modelreg.audit_event USING btree (model_name, at)'),
+		('model_version_checksum_idx', 'CREATE INDEX model_version_checksum_idx ON modelreg.model_version USING btree (checksum)'),
+		('model_version_newest_by_stage_idx', 'CREATE INDEX model_version_newest_by_stage_idx ON modelreg.model_version USING btree (deployment_stage, registered_at, model_id)'),
+		('model_version_newest_by_type_idx', 'CREATE INDEX model_version_newest_by_type_idx ON modelreg.model_version USING btree (model_type, registered_at, model_id)'),
+		('model_version_newest_by_type_stage_idx', 'CREATE INDEX model_version_newest_by_type_stage_idx ON modelreg.model_version USING btree (model_type, deployment_stage, registered_at, model_id)'),
+		('model_version_newest_idx', 'CREATE INDEX model_version_newest_idx ON modelreg.model_version USING btree (registered_at, model_id)'),
+		('model_version_one_production', 'CREATE UNIQUE INDEX model_version_one_production ON modelreg.model_version USING btree (model_key) WHERE ((deployment_stage = ''production''::modelreg.deployment_stage) AND exclusive_production)'),
+		('model_version_stage_of_model_idx', 'CREATE INDEX model_version_stage_of_model_idx ON modelreg.model_version USING btree (model_key, deployment_stage, version_number)'),
+		('model_version_tags_idx', 'CREATE INDEX model_version_tags_idx ON modelreg.model_version USING gin (tags)')
+	$$, 'the indexes that belong to no constraint');
+
+SELECT is_empty($$
+	SELECT c.conrelid::regclass FROM pg_constraint AS c
+	WHERE c.contype = 'f' AND c.connamespace = 'modelreg'::regnamespace
+	$$, 'no foreign keys: a parallel restore would trip over them');
+
+SELECT is_empty($$
+	SELECT c.relname FROM pg_class AS c
+	WHERE c.relnamespace = 'modelreg'::regnamespace AND c.relkind = 'r'
+		AND NOT EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = c.oid AND i.indisprimary)
+	$$, 'every table has a primary key, which logical replication needs');
+
+SELECT * FROM finish();
+ROLLBACK;
