@@ -53,6 +53,8 @@ sub node
 	$node->init(@{ $options{init} // [] });
 	$node->append_conf('postgresql.conf',
 		settings($server ? $server->{stage} : $ENV{MODELREG_STAGE}));
+	# These nodes log every statement; artifacts need not be in the log.
+	$node->append_conf('postgresql.conf', "log_parameter_max_length = 1024\n");
 	if ($options{cron})
 	{
 		$node->append_conf('postgresql.conf', <<"CONF");
@@ -107,6 +109,129 @@ sub other_servers
 			install_path => $install_path, stage => $stage };
 	}
 	return sort { $a->{major} <=> $b->{major} } @servers;
+}
+
+=head2 fill(node, database)
+
+Fill a registry with something of everything: versions in all stages, of all
+sizes and with awkward texts; models that were renamed, deleted, created anew;
+rules and metric directions; changes by plain SQL; bytes that are shared, and
+bytes that wait for cleanup.
+
+=cut
+
+sub fill
+{
+	my ($node, $database) = @_;
+	$node->safe_psql($database, <<'SQL');
+DO $$
+DECLARE
+	id text;
+	parent text;
+BEGIN
+	FOR i IN 1..4 LOOP
+		-- from one byte to 320,000, which is more than a chunk
+		SELECT model_id INTO id FROM modelreg_register(
+			CASE i
+				WHEN 1 THEN '\x00'
+				WHEN 2 THEN convert_to(repeat('x', 8096), 'UTF8')
+				WHEN 3 THEN convert_to(repeat('y', 8097), 'UTF8')
+				ELSE (SELECT decode(string_agg(md5(n::text), ''), 'hex') FROM generate_series(1, 20000) AS n)
+			END,
+			'isolation_forest', model_name => 'fraud',
+			performance_metrics => jsonb_build_object('f1_score', 0.1 + i / 3.0, 'latency_ms', i),
+			tags => ARRAY['tag ' || i, 'a,b', '"{}\', 'ünï'],
+			notes => E'line\nline\t''quoted'' \\ ' || i,
+			model_config => '{"n_estimators": 100, "nested": {"a": [1, null, "x"]}}',
+			training_metadata => '{"seconds": 1.5e-3}',
+			dataset_version => '2026-01', parent_ids => array_remove(ARRAY[parent], NULL),
+			created_at => '2026-01-02 03:04:05.678901+02');
+		parent := id;
+		PERFORM modelreg_update_stage(id, (ARRAY['staging', 'production', 'canary', 'production'])[i], 'move ' || i);
+	END LOOP;
+	PERFORM modelreg_update(id, tags => '{}', notes => 'edited', reason => 'typo');
+	PERFORM modelreg_register('pre', 'isolation_forest', '2.0.0-rc.1+build.5', 'fraud', '{"f1_score": 1}');
+	-- the same bytes in another model
+	PERFORM modelreg_register('\x00', 'isolation_forest', '1.0.0', 'Ünï "odd" \ name', '{"loss": -1e-300}');
+	PERFORM modelreg_create_model('settings', max_versions => 3, auto_cleanup => true, exclusive_production => false,
+		properties => '{"team": "risk"}', tags => '{a}');
+	FOR i IN 1..5 LOOP
+		PERFORM modelreg_register(convert_to('setting ' || i, 'UTF8'), 'settings', performance_metrics => '{"auc": 1}',
+			deployment_stage => CASE WHEN i > 3 THEN 'production' ELSE 'development' END);
+	END LOOP;
+	PERFORM modelreg_register('old', 'renamed_before', performance_metrics => '{"auc": 1}');
+	PERFORM modelreg_rename_model('renamed_before', 'renamed', 'better name');
+	PERFORM modelreg_register('gone', 'short_lived', performance_metrics => '{"auc": 1}');
+	PERFORM modelreg_delete_model('short_lived', reason => 'a test');
+	PERFORM modelreg_register('again', 'short_lived', performance_metrics => '{"auc": 1}');
+	PERFORM modelreg_set_stage_rule('canary', 'archived', false);
+	PERFORM modelreg_set_stage_rule('archived', 'production', true);
+	PERFORM modelreg_set_stage_rule('archived', 'production', NULL);
+	PERFORM modelreg_set_metric_direction('odd_metric', false);
+	SELECT model_id INTO id FROM modelreg_find_latest(model_name => 'renamed');
+	UPDATE modelreg.model_version SET deployment_stage = 'archived', notes = 'by hand' WHERE model_id = id;
+	DELETE FROM modelreg.model_version WHERE version = '0.1.0' AND model_name = 'fraud';
+	UPDATE modelreg.metric_direction SET higher_is_better = true;
+END $$;
+SQL
+	return;
+}
+
+=head2 fingerprint(node, database, without)
+
+The number and the MD5 of the rows of each table of schema modelreg, a line a
+table; of the table without only the number, as hashing 100 MB takes seconds.
+
+=cut
+
+sub fingerprint
+{
+	my ($node, $database, $without) = @_;
+	$without //= '';
+	return $node->safe_psql($database, <<"SQL");
+SET timezone = 'UTC';
+SELECT format('SELECT %L, count(*), ', relname) || CASE relname WHEN '$without' THEN '''''' ELSE 'md5(string_agg(t::text, chr(10) ORDER BY t::text COLLATE "C"))' END
+	|| format(' FROM modelreg.%I AS t', relname)
+FROM pg_class
+WHERE relnamespace = 'modelreg'::regnamespace AND relkind = 'r'
+ORDER BY relname
+\\gexec
+SQL
+}
+
+=head2 problems(node, database)
+
+What modelreg_verify, modelreg_audit_verify and modelreg_check complain about,
+a line each; empty if all is well.
+
+=cut
+
+sub problems
+{
+	my ($node, $database) = @_;
+	return $node->safe_psql($database, <<'SQL');
+SELECT format('version %s: %s', model_id, problem) FROM modelreg_verify() WHERE NOT ok
+UNION ALL
+SELECT format('chain of %s, event %s: %s', model_name, first_bad_seq, problem) FROM modelreg_audit_verify() WHERE NOT ok
+UNION ALL
+SELECT format('%s: %s', item, detail) FROM modelreg_check() WHERE NOT ok
+SQL
+}
+
+=head2 sqlstate(node, database, sql, option => value, ...)
+
+The SQLSTATE of the error with which the statements fail, or '' if they do not.
+The options are those of PostgreSQL::Test::Cluster's psql.
+
+=cut
+
+sub sqlstate
+{
+	my ($node, $database, $sql, %options) = @_;
+	my ($status, $stdout, $stderr) =
+	  $node->psql($database, "\\set VERBOSITY sqlstate\n$sql", %options);
+	return $1 if $stderr =~ /(?:ERROR|FATAL|PANIC):\s+([0-9A-Z]{5})/;
+	return $status ? "psql failed: $stderr" : '';
 }
 
 1;
