@@ -34,7 +34,8 @@ struct MrBulk
 	EState	   *estate;			/* its memory context holds all of this */
 	Relation	rel;
 	ResultRelInfo *result_rel;	/* rel and its open indexes */
-	BulkInsertState bistate;	/* NULL for a table of small rows */
+	bool		large_rows;		/* rows that fill a page */
+	BulkInsertState bistate;	/* for many of these, else NULL */
 	CommandId	cid;			/* the command that writes */
 	int			nslots;			/* rows in the batch */
 	TupleTableSlot *slots[BATCH_ROWS];	/* the rows; made when first needed */
@@ -59,7 +60,7 @@ mr_bulk_begin(Relation rel, bool large_rows)
 	bulk->result_rel = makeNode(ResultRelInfo);
 	InitResultRelInfo(bulk->result_rel, bulk->rel, 0, NULL, 0);
 	ExecOpenIndices(bulk->result_rel, false);
-	bulk->bistate = large_rows ? GetBulkInsertState() : NULL;
+	bulk->large_rows = large_rows;
 	bulk->cid = GetCurrentCommandId(true);
 
 	MemoryContextSwitchTo(oldcontext);
@@ -126,6 +127,15 @@ flush(MrBulk *bulk)
 
 	if (bulk->nslots == 0)
 		return;
+
+	/* a small artifact is over before the ring of buffers would pay */
+	if (bulk->large_rows && bulk->nslots == BATCH_ROWS &&
+		bulk->bistate == NULL)
+	{
+		oldcontext = MemoryContextSwitchTo(bulk->estate->es_query_cxt);
+		bulk->bistate = GetBulkInsertState();
+		MemoryContextSwitchTo(oldcontext);
+	}
 
 	oldcontext = MemoryContextSwitchTo(GetPerTupleMemoryContext(bulk->estate));
 	table_multi_insert(bulk->rel, bulk->slots, bulk->nslots, bulk->cid, 0,

@@ -12,45 +12,65 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "datatype/timestamp.h"
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/json.h"
+#include "utils/jsonb.h"
 
 #include "catalog_event.h"
 #include "compat.h"
 #include "plan.h"
 #include "uuid7.h"
 
+/* Layout of what is hashed, in audit_event.format */
+#define HASH_FORMAT 1
+
+#define INSERT_SQL \
+	"INSERT INTO modelreg.audit_event (model_key, seq, at, event, model_name," \
+	" model_id, session_user_name, actor, client, xid, old_values," \
+	" new_values, reason, format, hash)" \
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
+#define INSERT_PARAMETERS 15
+#define INSERT_TYPES \
+	UUIDOID, INT8OID, TIMESTAMPTZOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, \
+	TEXTOID, JSONBOID, XID8OID, JSONBOID, JSONBOID, TEXTOID, INT2OID, BYTEAOID
+
+static void compute_hash(const MrEventRow *row, uint64 xid, uint8 *hash);
+static void append_text(StringInfo text, const char *value);
+static void append_jsonb(StringInfo text, Datum value, bool isnull);
 static void read_hash(uint64 row, int column, uint8 *hash);
 static void set_text(Datum *values, char *nulls, int i, const char *value);
 
 /*
  * Inserts the row and tells its hash.
- *
- * A repeatable-read transaction that has not seen the head of the chain gets
- * 40001 from ON CONFLICT, where a plain INSERT would report a duplicate.
  */
 void
 mr_event_insert(const MrEventRow *row, uint8 *hash)
 {
-	static MrPlan plan = {
-		"INSERT INTO modelreg.audit_event (model_key, seq, at, event,"
-		" model_name, model_id, session_user_name, actor, client, xid,"
-		" old_values, new_values, reason, format, hash)"
-		" SELECT $1, $2, $3, $4, $5, $6, $7, $8, c.client, c.xid, $10, $11,"
-		" $12, 1, modelreg.audit_hash($13, 1::smallint, $1, $2, $3, $4, $6,"
-		" $7, $8, c.client, c.xid, $10, $11, $12)"
-		" FROM (SELECT jsonb_build_object("
-		" 'address', host(inet_client_addr()),"
-		" 'application_name', $9) AS client,"
-		" pg_current_xact_id() AS xid OFFSET 0) AS c"
-		" ON CONFLICT (model_key, seq) DO NOTHING"
-		" RETURNING hash",
-		13,
-		{UUIDOID, INT8OID, TIMESTAMPTZOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
-		TEXTOID, TEXTOID, JSONBOID, JSONBOID, TEXTOID, BYTEAOID}
+	/*
+	 * A repeatable-read transaction that has not seen the head of the
+	 * registry's chain gets 40001 from ON CONFLICT, where a plain INSERT
+	 * would report a duplicate.  (For a model's chain, the lock of its row
+	 * raises 40001 first.)
+	 */
+	static MrPlan registry_plan = {
+		INSERT_SQL " ON CONFLICT (model_key, seq) DO NOTHING",
+		INSERT_PARAMETERS, {INSERT_TYPES}
 	};
-	Datum		values[13];
-	char		nulls[13];
+	static MrPlan model_plan = {
+		INSERT_SQL,
+		INSERT_PARAMETERS, {INSERT_TYPES}
+	};
+	Datum		values[INSERT_PARAMETERS];
+	char		nulls[INSERT_PARAMETERS];
+	uint64		xid = U64FromFullTransactionId(GetTopFullTransactionId());
+
+	compute_hash(row, xid, hash);
 
 	memset(nulls, ' ', sizeof(nulls));
 	values[0] = UUIDPGetDatum(&row->model_key);
@@ -61,21 +81,125 @@ mr_event_insert(const MrEventRow *row, uint8 *hash)
 	set_text(values, nulls, 5, row->model_id);
 	set_text(values, nulls, 6, row->session_user_name);
 	set_text(values, nulls, 7, row->actor);
-	set_text(values, nulls, 8, row->application_name);
-	values[9] = row->old_values.value;
-	nulls[9] = row->old_values.isnull ? 'n' : ' ';
-	values[10] = row->new_values.value;
-	nulls[10] = row->new_values.isnull ? 'n' : ' ';
-	set_text(values, nulls, 11, row->reason);
-	values[12] = PointerGetDatum(mr_digest_bytea(row->previous_hash));
+	values[8] = row->client;
+	values[9] = UInt64GetDatum(xid);
+	values[10] = row->old_values.value;
+	nulls[10] = row->old_values.isnull ? 'n' : ' ';
+	values[11] = row->new_values.value;
+	nulls[11] = row->new_values.isnull ? 'n' : ' ';
+	set_text(values, nulls, 12, row->reason);
+	values[13] = Int16GetDatum(HASH_FORMAT);
+	values[14] = PointerGetDatum(mr_digest_bytea(hash));
 
-	if (mr_plan_run(&plan, MR_SIGHT_LATEST, values, nulls) != 1)
+	if (mr_plan_run(row->model_name ? &model_plan : &registry_plan,
+					MR_SIGHT_LATEST, values, nulls) != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("event %lld of the audit chain exists already",
 						(long long) row->seq),
 				 errhint("Run modelreg_audit_verify().")));
-	read_hash(0, 1, hash);
+}
+
+/*
+ * The hash of an event: SHA-256 of the previous hash and the UTF-8 of the event
+ * as a JSON array, in the text form of jsonb.  modelreg.audit_hash computes
+ * the same in SQL.
+ */
+static void
+compute_hash(const MrEventRow *row, uint64 xid, uint8 *hash)
+{
+	StringInfoData text;
+	MrDigest   *digest;
+	char	   *utf8;
+	Datum		key = DirectFunctionCall1(uuid_out,
+										  UUIDPGetDatum(&row->model_key));
+	int64		epoch_at = row->at +
+		(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
+
+	initStringInfo(&text);
+	appendStringInfo(&text, "[%d, ", HASH_FORMAT);
+	append_text(&text, DatumGetCString(key));
+	appendStringInfo(&text, ", " INT64_FORMAT ", " INT64_FORMAT ", ",
+					 row->seq, epoch_at);
+	append_text(&text, row->event);
+	appendStringInfoString(&text, ", ");
+	append_text(&text, row->model_id);
+	appendStringInfoString(&text, ", ");
+	append_text(&text, row->session_user_name);
+	appendStringInfoString(&text, ", ");
+	append_text(&text, row->actor);
+	appendStringInfoString(&text, ", ");
+	append_jsonb(&text, row->client, false);
+	appendStringInfo(&text, ", \"" UINT64_FORMAT "\", ", xid);
+	append_jsonb(&text, row->old_values.value, row->old_values.isnull);
+	appendStringInfoString(&text, ", ");
+	append_jsonb(&text, row->new_values.value, row->new_values.isnull);
+	appendStringInfoString(&text, ", ");
+	append_text(&text, row->reason);
+	appendStringInfoChar(&text, ']');
+
+	utf8 = pg_server_to_any(text.data, text.len, PG_UTF8);
+	digest = mr_digest_begin();
+	mr_digest_add(digest, row->previous_hash, MR_SHA256_LEN);
+	mr_digest_add(digest, utf8, utf8 == text.data ? text.len : strlen(utf8));
+	mr_digest_end(digest, hash);
+}
+
+static void
+append_text(StringInfo text, const char *value)
+{
+	if (value)
+		escape_json(text, value);
+	else
+		appendStringInfoString(text, "null");
+}
+
+static void
+append_jsonb(StringInfo text, Datum value, bool isnull)
+{
+	Jsonb	   *jsonb;
+
+	if (isnull)
+	{
+		appendStringInfoString(text, "null");
+		return;
+	}
+	jsonb = DatumGetJsonbP(value);
+	(void) JsonbToCString(text, &jsonb->root, VARSIZE(jsonb));
+}
+
+/*
+ * What the trail says of this session's client: its address, which is asked
+ * for once, and the name that it gave itself.
+ */
+Datum
+mr_event_client(const char *application_name)
+{
+	static MrPlan plan = {
+		"SELECT host(inet_client_addr())",
+		0, {InvalidOid}
+	};
+	static bool known = false;
+	static char address[64];
+	StringInfoData text;
+
+	if (!known)
+	{
+		char	   *value;
+
+		mr_plan_run(&plan, MR_SIGHT_LATEST, NULL, NULL);
+		value = mr_plan_text(0, 1);
+		strlcpy(address, value ? value : "", sizeof(address));
+		known = true;
+	}
+
+	initStringInfo(&text);
+	appendStringInfoString(&text, "{\"address\": ");
+	append_text(&text, address[0] ? address : NULL);
+	appendStringInfoString(&text, ", \"application_name\": ");
+	append_text(&text, application_name);
+	appendStringInfoChar(&text, '}');
+	return DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data));
 }
 
 /*

@@ -18,10 +18,7 @@
 
 #include "digest.h"
 
-/*
- * A row of modelreg.audit_event to be; client address, xid and hash are
- * added when it is inserted.
- */
+/* A row of modelreg.audit_event to be; xid and hash are added */
 typedef struct MrEventRow
 {
 	pg_uuid_t	model_key;		/* chain */
@@ -32,7 +29,7 @@ typedef struct MrEventRow
 	const char *model_id;		/* may be NULL */
 	const char *session_user_name;
 	const char *actor;
-	const char *application_name;	/* NULL: none */
+	Datum		client;			/* jsonb */
 	NullableDatum old_values;	/* jsonb */
 	NullableDatum new_values;	/* jsonb */
 	const char *reason;
@@ -40,6 +37,7 @@ typedef struct MrEventRow
 } MrEventRow;
 
 extern void mr_event_insert(const MrEventRow *row, uint8 *hash);
+extern Datum mr_event_client(const char *application_name);
 extern bool mr_event_registry_head(int64 *seq, TimestampTz *at,
 								   uint8 *hash);
 extern Datum mr_event_deletion_values(const char *cause, bool forced);

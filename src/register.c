@@ -17,6 +17,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/jsonb.h"
@@ -247,6 +248,15 @@ store_artifact(FunctionCallInfo fcinfo, MrNewVersion *version)
 				 errmsg("artifact does not match expected_checksum"),
 				 errdetail("Expected %s, but the bytes received have %s.",
 						   expected, version->checksum)));
+
+	/*
+	 * Bytes are new more often than not, so the insertion comes first.  A
+	 * transaction snapshot may still show bytes that a cleanup has removed
+	 * since: then the lock raises 40001, where an insertion would add to
+	 * them.
+	 */
+	if (IsolationUsesXactSnapshot() && mr_artifact_row_share(sha256))
+		return;
 
 	/* between the two steps a cleanup may remove the row; then try again */
 	for (;;)

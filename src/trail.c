@@ -186,7 +186,7 @@ append(const pg_uuid_t *key, const char *model_name, int64 seq,
 	row.model_id = event->model_id;
 	row.session_user_name = GetUserNameFromId(GetSessionUserId(), false);
 	row.actor = mr_actor_name();
-	row.application_name = application_name;
+	row.client = mr_event_client(application_name);
 	row.old_values = event->old_values;
 	row.new_values = event->new_values;
 	row.reason = mr_guc_reason();
