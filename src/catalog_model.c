@@ -464,6 +464,8 @@ mr_model_column_kind(const char *column)
 		return MR_KIND_TAGS;
 	if (strcmp(column, "properties") == 0)
 		return MR_KIND_OBJECT;
+	if (strcmp(column, "max_versions") == 0)
+		return MR_KIND_MAX_VERSIONS;
 	return MR_KIND_OTHER;
 }
 

@@ -66,6 +66,7 @@ typedef enum MrColumnKind
 	MR_KIND_TEXT,				/* text of limited size */
 	MR_KIND_TAGS,				/* an array of names */
 	MR_KIND_OBJECT,				/* a JSON object */
+	MR_KIND_MAX_VERSIONS,		/* an integer, see mr_check_max_versions */
 	MR_KIND_OTHER				/* anything */
 } MrColumnKind;
 

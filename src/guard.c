@@ -207,6 +207,9 @@ check_settings(TriggerData *trigger, TupleDesc desc)
 			case MR_KIND_OBJECT:
 				mr_check_object(column, DatumGetJsonbP(value));
 				break;
+			case MR_KIND_MAX_VERSIONS:
+				mr_check_max_versions(column, DatumGetInt32(value));
+				break;
 			case MR_KIND_OTHER:
 				break;
 		}

@@ -204,15 +204,8 @@ read_settings(FunctionCallInfo fcinfo, int first, MrModelSettings *settings)
 		mr_check_object("properties",
 						DatumGetJsonbP(value[MR_SETTING_PROPERTIES].value));
 	if (!value[MR_SETTING_MAX_VERSIONS].isnull)
-	{
-		int			max_versions =
-			PG_GETARG_INT32(first + MR_SETTING_MAX_VERSIONS);
-
-		if (max_versions < -1 || max_versions == 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("max_versions must be -1 (keep all) or at least 1")));
-	}
+		mr_check_max_versions("max_versions",
+							  PG_GETARG_INT32(first + MR_SETTING_MAX_VERSIONS));
 }
 
 /*

@@ -200,6 +200,19 @@ mr_check_object(const char *what, Jsonb *value)
 }
 
 /*
+ * Reports an error unless the value is a number of versions to keep, or -1 for
+ * all of them.  0 would mean to keep nothing.
+ */
+void
+mr_check_max_versions(const char *what, int max_versions)
+{
+	if (max_versions < -1 || max_versions == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must be -1 (keep all) or at least 1", what)));
+}
+
+/*
  * Reports an error unless the value is a SHA-256 digest in hex; returns it in
  * lower case, palloc'd.
  */

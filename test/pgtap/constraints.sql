@@ -7,23 +7,16 @@ SELECT set_eq($$
 	FROM pg_constraint AS c
 	WHERE c.connamespace = 'modelreg'::regnamespace AND c.contype <> 'n'$$, $$
 	VALUES
-		('modelreg.artifact', 'artifact_artifact_size_check', 'CHECK ((artifact_size > (0)::bigint))'),
 		('modelreg.artifact', 'artifact_pkey', 'PRIMARY KEY (sha256)'),
-		('modelreg.artifact', 'artifact_sha256_check', 'CHECK ((octet_length(sha256) = 32))'),
 		('modelreg.artifact_chunk', 'artifact_chunk_pkey', 'PRIMARY KEY (sha256, chunk_no)'),
-		('modelreg.audit_event', 'audit_event_hash_check', 'CHECK ((octet_length(hash) = 32))'),
 		('modelreg.audit_event', 'audit_event_pkey', 'PRIMARY KEY (model_key, seq)'),
 		('modelreg.chunk', 'chunk_pkey', 'PRIMARY KEY (chunk)'),
 		('modelreg.chunk', 'chunk_raw_size_check', 'CHECK ((raw_size > 0))'),
 		('modelreg.chunk', 'chunk_stored_size_check', 'CHECK ((stored_size > 0))'),
 		('modelreg.chunk_piece', 'chunk_piece_pkey', 'PRIMARY KEY (chunk, piece_no)'),
 		('modelreg.metric_direction', 'metric_direction_pkey', 'PRIMARY KEY (metric)'),
-		('modelreg.model', 'model_audit_hash_check', 'CHECK ((octet_length(audit_hash) = 32))'),
-		('modelreg.model', 'model_max_versions_check', 'CHECK (((max_versions >= 1) OR (max_versions = ''-1''::integer)))'),
 		('modelreg.model', 'model_model_name_key', 'UNIQUE (model_name)'),
 		('modelreg.model', 'model_pkey', 'PRIMARY KEY (model_key)'),
-		('modelreg.model_version', 'model_version_artifact_size_check', 'CHECK ((artifact_size > (0)::bigint))'),
-		('modelreg.model_version', 'model_version_checksum_check', 'CHECK ((octet_length(checksum) = 64))'),
 		('modelreg.model_version', 'model_version_pkey', 'PRIMARY KEY (model_id)'),
 		('modelreg.model_version', 'model_version_version_key', 'UNIQUE (model_key, version)'),
 		('modelreg.model_version', 'model_version_version_number_key', 'UNIQUE (model_key, version_number)'),
