@@ -103,7 +103,7 @@ CREATE FUNCTION @extschema@.modelreg_check()
 			AND pg_get_userbyid(t.typowner) <> 'modelreg_owner'
 	) AS o
 	UNION ALL
-	SELECT 'role ' || w.rolname,
+	(SELECT 'role ' || w.rolname,
 		r.oid IS NOT NULL AND NOT (r.rolcanlogin OR r.rolsuper OR r.rolcreaterole OR r.rolcreatedb
 								   OR r.rolreplication OR r.rolbypassrls OR NOT r.rolinherit)
 			AND (w.rolname <> 'modelreg_owner' OR members.names IS NULL)
@@ -116,8 +116,8 @@ CREATE FUNCTION @extschema@.modelreg_check()
 			WHEN NOT pg_has_role(r.oid, w.contains, 'USAGE') THEN 'must be a member of ' || w.contains
 			ELSE coalesce('members: ' || members.names, 'no members')
 		END
-	FROM (VALUES ('modelreg_owner', NULL), ('modelreg_reader', NULL),
-		('modelreg_writer', 'modelreg_reader'), ('modelreg_admin', 'modelreg_writer')) AS w (rolname, contains)
+	FROM (VALUES (1, 'modelreg_owner', NULL), (2, 'modelreg_reader', NULL),
+		(3, 'modelreg_writer', 'modelreg_reader'), (4, 'modelreg_admin', 'modelreg_writer')) AS w (n, rolname, contains)
 	LEFT JOIN pg_roles AS r ON r.rolname = w.rolname
 	LEFT JOIN LATERAL (
 		SELECT string_agg(m.rolname, ', ' ORDER BY m.rolname) AS names
@@ -126,6 +126,7 @@ CREATE FUNCTION @extschema@.modelreg_check()
 		WHERE am.roleid = r.oid
 			AND (w.rolname, m.rolname) NOT IN (('modelreg_reader', 'modelreg_writer'), ('modelreg_writer', 'modelreg_admin'))
 	) AS members ON true
+	ORDER BY w.n)
 	UNION ALL
 	SELECT 'public', count(*) = 0,
 		coalesce('PUBLIC has rights on: ' || string_agg(x.identity, ', ' ORDER BY x.identity),

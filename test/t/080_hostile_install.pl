@@ -112,7 +112,7 @@ my $script = do
 	  'sql', ($ENV{MODELREG_STAGE} // '') . $directory, $directory;
 	slurp_file($file // die "no installation script\n");
 };
-my %word = map { lc($_) => 1 } $script =~ /\b([a-z_0-9]+)\s*\(/gi;
+my %word = map { lc($_) => 1 } $script =~ /\b([a-z_0-9]+)\s*\(/gi, 'octet_length';
 my $words = join ', ', map { "'$_'" } sort keys %word;
 my $shadows = <<"SQL";
 CREATE TABLE public.canary (what text, who name);
