@@ -189,7 +189,7 @@ mr_event_client(const char *application_name)
 
 		mr_plan_run(&plan, MR_SIGHT_LATEST, NULL, NULL);
 		value = mr_plan_text(0, 1);
-		strlcpy(address, value ? value : "", sizeof(address));
+		snprintf(address, sizeof(address), "%s", value ? value : "");
 		known = true;
 	}
 
