@@ -100,10 +100,8 @@ update_metadata(FunctionCallInfo fcinfo)
 	if (!metrics.isnull)
 	{
 		mr_check_metrics("performance_metrics", PG_GETARG_JSONB_P(3));
-		if (model.require_metadata && mr_metrics_empty(PG_GETARG_JSONB_P(3)))
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("performance_metrics must have at least one metric")));
+		if (model.require_metadata)
+			mr_check_metrics_given(PG_GETARG_JSONB_P(3));
 	}
 	mr_trail_hold(&model);
 	mr_version_set_metadata(model_id, notes, tags, metrics);

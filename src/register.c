@@ -102,13 +102,14 @@ register_version(FunctionCallInfo fcinfo)
 	lock_or_create_model(version.model_name, version.model_type, &model);
 	if (wanted_version)
 		check_new_to_model(version.model_name, wanted_version);
-	if (model.require_metadata &&
-		(version.performance_metrics.isnull ||
-		 mr_metrics_empty(DatumGetJsonbP(version.performance_metrics.value))))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("performance_metrics must have at least one metric"),
-				 errhint("Pass a metric such as {\"f1_score\": 0.85}, or switch require_metadata off for the model.")));
+	if (model.require_metadata)
+	{
+		Jsonb	   *metrics = NULL;
+
+		if (!version.performance_metrics.isnull)
+			metrics = PG_GETARG_JSONB_P(ARG_PERFORMANCE_METRICS);
+		mr_check_metrics_given(metrics);
+	}
 
 	mr_trail_hold(&model);
 	if (version.stage == MR_STAGE_PRODUCTION)

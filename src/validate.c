@@ -5,8 +5,7 @@
  *
  * What is refused here would be stored for good otherwise: names end up in
  * ids, logs, file names and shell scripts, and metrics are compared as float8
- * whatever jsonb can hold.  CHECK constraints repeat some of it for raw SQL;
- * these functions know the argument's name and say what to do about it.
+ * whatever jsonb can hold.  The guard triggers ask the same of plain SQL.
  *
  * Nothing that a message repeats is longer than a name may be.
  *
@@ -197,6 +196,19 @@ mr_check_object(const char *what, Jsonb *value)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%s is larger than %d bytes", what, MR_MAX_JSON)));
+}
+
+/*
+ * Reports an error unless there is a metric, where the model requires one.
+ */
+void
+mr_check_metrics_given(Jsonb *metrics)
+{
+	if (mr_metrics_empty(metrics))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("performance_metrics must have at least one metric"),
+				 errhint("Pass a metric such as {\"f1_score\": 0.85}, or switch require_metadata off for the model.")));
 }
 
 /*

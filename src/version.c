@@ -3,9 +3,8 @@
  * version.c
  *	  Semantic Versioning 2.0.0 for SQL.
  *
- * The views and whoever writes queries of their own order versions by the
- * same rules that a registration goes by, instead of by a copy of them in
- * SQL.
+ * Who writes queries of his own orders versions by the same rules that a
+ * registration goes by.
  *
  * LAYER 3
  *
