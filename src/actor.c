@@ -35,10 +35,11 @@ typedef struct ActorFrame
 	Oid			actor;			/* role that called */
 	bool		is_function;	/* a function of the API, no bare trigger */
 	MrCause		cause;			/* of the deletions made in it */
+	bool		demotes;		/* makes room in production just now */
 	void	   *held;			/* what higher layers keep for its triggers */
 } ActorFrame;
 
-static ActorFrame frame = {InvalidOid, false, MR_CAUSE_SQL, NULL};
+static ActorFrame frame = {InvalidOid, false, MR_CAUSE_SQL, false, NULL};
 
 /* Where the innermost body that runs puts its result */
 static MemoryContext result_context = NULL;
@@ -77,6 +78,7 @@ mr_actor_run_as_owner(FunctionCallInfo fcinfo, MrRole required,
 		frame.actor = saved_user;
 		frame.is_function = true;
 		frame.cause = MR_CAUSE_REQUEST;
+		frame.demotes = false;
 		frame.held = NULL;
 	}
 	else if (!(frame.is_function && saved_user == owner))
@@ -84,13 +86,21 @@ mr_actor_run_as_owner(FunctionCallInfo fcinfo, MrRole required,
 		frame.actor = saved_user;
 		frame.is_function = false;
 		frame.cause = MR_CAUSE_SQL;
+		frame.demotes = false;
 		frame.held = NULL;
 	}
 
 	PG_TRY();
 	{
 		if (required != MR_ROLE_NONE)
+		{
 			mr_actor_require(required, deed, NULL);
+			if (saved_frame.held != NULL)
+				ereport(ERROR,
+						(errcode(ERRCODE_OBJECT_IN_USE),
+						 errmsg("cannot %s while the model that a trigger fires for is being changed",
+								deed)));
+		}
 
 		nest_level = NewGUCNestLevel();
 		pin_search_path();
@@ -236,6 +246,22 @@ void *
 mr_actor_held(void)
 {
 	return frame.held;
+}
+
+/*
+ * Whether the stage move that goes on is the demotion that a promotion or a
+ * forced deletion makes, which no stage rule forbids.
+ */
+bool
+mr_actor_demotes(void)
+{
+	return frame.demotes;
+}
+
+void
+mr_actor_set_demotes(bool demotes)
+{
+	frame.demotes = demotes;
 }
 
 MrCause

@@ -52,6 +52,8 @@ extern void mr_actor_log_refusal(const char *deed, const char *object);
 
 extern void mr_actor_hold(void *held);
 extern void *mr_actor_held(void);
+extern bool mr_actor_demotes(void);
+extern void mr_actor_set_demotes(bool demotes);
 extern MrCause mr_actor_cause(void);
 extern MrCause mr_actor_set_cause(MrCause cause);
 

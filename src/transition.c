@@ -19,6 +19,7 @@
 #include "guc.h"
 #include "transition.h"
 
+static void demote(const char *model_id);
 static bool move_is_legal(MrStage from, MrStage to);
 
 /*
@@ -64,7 +65,7 @@ mr_transition_demote_incumbents(const MrModel *model, const char *successor)
 
 	count = mr_version_in_production(&model->key, successor, &incumbents);
 	for (uint64 i = 0; i < count; i++)
-		mr_version_set_stage(incumbents[i], MR_STAGE_DEPRECATED);
+		demote(incumbents[i]);
 	return count;
 }
 
@@ -83,7 +84,7 @@ mr_transition_remove(const char *model_id, MrCause cause)
 
 	cause_before = mr_actor_set_cause(cause);
 	if (version.stage == MR_STAGE_PRODUCTION)
-		mr_version_set_stage(model_id, MR_STAGE_DEPRECATED);
+		demote(model_id);
 	mr_version_delete(model_id);
 	mr_actor_set_cause(cause_before);
 }
@@ -159,6 +160,18 @@ mr_transition_require_mover(const MrVersion *version, MrStage to)
 
 	mr_actor_require(open_move ? MR_ROLE_WRITER : MR_ROLE_ADMIN, deed,
 					 version->model_id);
+}
+
+/*
+ * Moves a version from production to deprecated, whatever the stage rules say:
+ * they are about moves that somebody asks for.
+ */
+static void
+demote(const char *model_id)
+{
+	mr_actor_set_demotes(true);
+	mr_version_set_stage(model_id, MR_STAGE_DEPRECATED);
+	mr_actor_set_demotes(false);
 }
 
 static bool

@@ -117,9 +117,19 @@ SELECT * FROM pg_temp.failure(format('SELECT modelreg_update_stage(%L, ''develop
 -- rules are about moves: a version may still be registered there, or deleted
 SELECT deployment_stage FROM modelreg_register('6', 'fraud', deployment_stage => 'archived', :f1);
 -- where incumbents may not be demoted, nothing is promoted
+-- A rule is about moves that somebody asks for: it does not bind the demotion
+-- that a promotion or a forced deletion makes.
+BEGIN;
 SELECT modelreg_set_stage_rule('production', 'deprecated', false);
-SELECT * FROM pg_temp.failure(format('SELECT modelreg_update_stage(%L, ''production'')', :'v5'));
-SELECT * FROM pg_temp.failure($$SELECT modelreg_register('7', 'fraud', deployment_stage => 'production', performance_metrics => '{"f1": 1}')$$);
+SELECT * FROM pg_temp.failure(format('SELECT modelreg_update_stage(%L, ''deprecated'')',
+	(SELECT model_id FROM modelreg_find_latest(model_name => 'fraud', deployment_stage => 'production'))));
+SELECT version, deployment_stage FROM modelreg_update_stage(:'v5', 'production');
+SELECT version, deployment_stage
+FROM modelreg_register('7', 'fraud', deployment_stage => 'production', performance_metrics => '{"f1": 1}');
+SELECT modelreg_delete(model_id, force => true)
+FROM modelreg_find_latest(model_name => 'fraud', deployment_stage => 'production');
+SELECT version, deployment_stage FROM modelreg_list(model_name => 'fraud');
+ROLLBACK;
 SELECT count(modelreg_set_stage_rule(from_stage::text, to_stage::text, NULL)) AS rules_reset FROM modelreg.stage_rule;
 
 -- What is no rule
