@@ -248,12 +248,12 @@ mr_event_deletion_values(const char *cause, bool forced)
  * What the trail says of a cleanup.
  */
 Datum
-mr_event_cleanup_values(int64 versions, int64 artifacts,
-						bool keep_production, const char *model_name)
+mr_event_cleanup_values(int64 versions, int64 artifacts, bool forced,
+						const char *model_name)
 {
 	static MrPlan plan = {
 		"SELECT jsonb_build_object('versions', $1, 'artifacts', $2,"
-		" 'forced', NOT $3, 'model_name', $4)",
+		" 'forced', $3, 'model_name', $4)",
 		4, {INT8OID, INT8OID, BOOLOID, TEXTOID}
 	};
 	Datum		values[4];
@@ -262,7 +262,7 @@ mr_event_cleanup_values(int64 versions, int64 artifacts,
 	memset(nulls, ' ', sizeof(nulls));
 	values[0] = Int64GetDatum(versions);
 	values[1] = Int64GetDatum(artifacts);
-	values[2] = BoolGetDatum(keep_production);
+	values[2] = BoolGetDatum(forced);
 	set_text(values, nulls, 3, model_name);
 	mr_plan_run(&plan, MR_SIGHT_LATEST, values, nulls);
 	return mr_plan_copy_out(0, 1);

@@ -42,7 +42,6 @@ extern bool mr_event_registry_head(int64 *seq, TimestampTz *at,
 								   uint8 *hash);
 extern Datum mr_event_deletion_values(const char *cause, bool forced);
 extern Datum mr_event_cleanup_values(int64 versions, int64 artifacts,
-									 bool keep_production,
-									 const char *model_name);
+									 bool forced, const char *model_name);
 
 #endif							/* MODELREG_CATALOG_EVENT_H */

@@ -104,6 +104,21 @@ mr_model_lock_by_key(const pg_uuid_t *key, MrModel *model)
 	return fetch_model(&plan, UUIDPGetDatum(key), model);
 }
 
+/*
+ * The same, but false as well if somebody else holds the lock.
+ */
+bool
+mr_model_try_lock_by_key(const pg_uuid_t *key, MrModel *model)
+{
+	static MrPlan plan = {
+		"SELECT * FROM modelreg.model WHERE model_key = $1"
+		" FOR NO KEY UPDATE SKIP LOCKED",
+		1, {UUIDOID}
+	};
+
+	return fetch_model(&plan, UUIDPGetDatum(key), model);
+}
+
 bool
 mr_model_get_by_key(const pg_uuid_t *key, MrModel *model)
 {

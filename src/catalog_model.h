@@ -74,6 +74,7 @@ extern void mr_model_from_row(HeapTuple tuple, TupleDesc desc,
 							  MrModel *model);
 extern bool mr_model_lock_by_name(const char *name, MrModel *model);
 extern bool mr_model_lock_by_key(const pg_uuid_t *key, MrModel *model);
+extern bool mr_model_try_lock_by_key(const pg_uuid_t *key, MrModel *model);
 extern bool mr_model_get_by_key(const pg_uuid_t *key, MrModel *model);
 extern bool mr_model_exists(const char *name);
 extern bool mr_model_insert(const char *name, const char *type,

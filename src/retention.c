@@ -3,11 +3,12 @@
  * retention.c
  *	  The steps of modelreg_cleanup, each in a transaction of its own.
  *
- * Versions go under their model's lock.  Artifacts go last, and in two
- * statements: the first locks what looks unused and passes over what a
- * registration holds, the second looks again with a later snapshot.  In one
- * statement, or under one snapshot, a registration that commits in between
- * would lose its bytes.
+ * Versions go under their model's lock; a model that somebody else holds, an
+ * open registration say, is passed over until the next time.  Artifacts go
+ * last, and in two statements: the first locks what looks unused and passes
+ * over what a registration holds, the second looks again with a later
+ * snapshot.  In one statement, or under one snapshot, a registration that
+ * commits in between would lose its bytes.
  *
  * LAYER 3
  *
@@ -27,6 +28,7 @@
 #include "catalog_event.h"
 #include "trail.h"
 #include "transition.h"
+#include "validate.h"
 
 /* Rows of a batch, if the caller does not say */
 #define MR_BATCH_SIZE	100
@@ -34,9 +36,20 @@
 /* Bytes of artifacts after which a batch ends, whatever its size */
 #define MR_BATCH_BYTES	(INT64CONST(256) * 1024 * 1024)
 
-/* What the cleanup that runs has removed so far, for its event */
-static int64 versions_removed = 0;
-static int64 artifacts_removed = 0;
+/* What a cleanup did */
+typedef struct CleanupWork
+{
+	int64		versions;		/* removed */
+	int64		artifacts;		/* removed */
+	bool		forced;			/* protection was lifted for a version */
+} CleanupWork;
+
+/* What the cleanup that runs did so far, for its event: committed, and not */
+static CleanupWork done;
+static CleanupWork pending;
+
+/* The model that it is about; empty: all */
+static char cleanup_model[MR_MAX_NAME + 1];
 
 PG_FUNCTION_INFO_V1(modelreg_cleanup_begin);
 PG_FUNCTION_INFO_V1(modelreg_cleanup_versions);
@@ -48,6 +61,10 @@ static Datum cleanup_versions(FunctionCallInfo fcinfo);
 static Datum cleanup_artifacts(FunctionCallInfo fcinfo);
 static Datum cleanup_end(FunctionCallInfo fcinfo);
 static int	read_batch_size(FunctionCallInfo fcinfo, int n);
+static void forget_work(void);
+static void end_of_transaction(XactEvent event, void *arg);
+static void end_of_subtransaction(SubXactEvent event, SubTransactionId mine,
+								  SubTransactionId parent, void *arg);
 static void require_no_snapshot(void);
 
 /*
@@ -67,7 +84,16 @@ cleanup_begin(FunctionCallInfo fcinfo)
 	char	   *model_name = mr_arg_text(fcinfo, 0);
 	Datum		keys;
 
-	versions_removed = artifacts_removed = 0;
+	static bool registered = false;
+
+	if (!registered)
+	{
+		RegisterXactCallback(end_of_transaction, NULL);
+		RegisterSubXactCallback(end_of_subtransaction, NULL);
+		registered = true;
+	}
+	forget_work();
+
 	(void) read_batch_size(fcinfo, 1);
 	if (IsTransactionBlock())
 		ereport(ERROR,
@@ -78,6 +104,8 @@ cleanup_begin(FunctionCallInfo fcinfo)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("model \"%s\" does not exist", model_name)));
+	if (model_name)
+		snprintf(cleanup_model, sizeof(cleanup_model), "%s", model_name);
 	return keys;
 }
 
@@ -103,14 +131,16 @@ cleanup_versions(FunctionCallInfo fcinfo)
 
 	require_no_snapshot();
 	if (PG_ARGISNULL(0) ||
-		!mr_model_lock_by_key(DatumGetUUIDP(PG_GETARG_DATUM(0)), &model))
+		!mr_model_try_lock_by_key(DatumGetUUIDP(PG_GETARG_DATUM(0)), &model))
 		PG_RETURN_INT32(0);
 	cause = keep_production ? MR_CAUSE_CLEANUP : MR_CAUSE_CLEANUP_FORCED;
 	mr_trail_hold(&model);
 	removed = mr_transition_remove_excess(&model, keep_production, batch_size,
 										  cause);
 	mr_trail_release(&model);
-	versions_removed += removed;
+	pending.versions += removed;
+	if (removed > 0 && !keep_production)
+		pending.forced = true;
 	PG_RETURN_INT32(removed);
 }
 
@@ -146,13 +176,13 @@ cleanup_artifacts(FunctionCallInfo fcinfo)
 		bytes += rows[i].artifact_size;
 		removed++;
 	}
-	artifacts_removed += removed;
+	pending.artifacts += removed;
 	PG_RETURN_INT32(removed);
 }
 
 /*
- * modelreg.cleanup_end(keep_production, model_name): records what was done
- * since cleanup_begin, if anything.
+ * modelreg.cleanup_end(): records what was done since cleanup_begin, if
+ * anything.
  */
 Datum
 modelreg_cleanup_end(PG_FUNCTION_ARGS)
@@ -165,18 +195,18 @@ static Datum
 cleanup_end(FunctionCallInfo fcinfo)
 {
 	MrEvent		event = {0};
+	const char *model_name = cleanup_model[0] ? cleanup_model : NULL;
 
-	if (versions_removed > 0 || artifacts_removed > 0)
+	if (done.versions > 0 || done.artifacts > 0)
 	{
 		event.event = "cleanup";
 		event.old_values.isnull = true;
 		event.new_values.value =
-			mr_event_cleanup_values(versions_removed, artifacts_removed,
-									mr_arg_bool(fcinfo, 0, true),
-									mr_arg_text(fcinfo, 1));
+			mr_event_cleanup_values(done.versions, done.artifacts, done.forced,
+									model_name);
 		mr_trail_append_registry(&event);
 	}
-	versions_removed = artifacts_removed = 0;
+	forget_work();
 	PG_RETURN_VOID();
 }
 
@@ -190,6 +220,38 @@ read_batch_size(FunctionCallInfo fcinfo, int n)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("batch_size must be at least 1")));
 	return PG_GETARG_INT32(n);
+}
+
+static void
+forget_work(void)
+{
+	memset(&done, 0, sizeof(done));
+	memset(&pending, 0, sizeof(pending));
+	cleanup_model[0] = '\0';
+}
+
+/*
+ * What was committed counts, and nothing else.
+ */
+static void
+end_of_transaction(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_COMMIT)
+	{
+		done.versions += pending.versions;
+		done.artifacts += pending.artifacts;
+		done.forced |= pending.forced;
+	}
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT)
+		memset(&pending, 0, sizeof(pending));
+}
+
+static void
+end_of_subtransaction(SubXactEvent event, SubTransactionId mine,
+					  SubTransactionId parent, void *arg)
+{
+	if (event == SUBXACT_EVENT_ABORT_SUB)
+		memset(&pending, 0, sizeof(pending));
 }
 
 /*

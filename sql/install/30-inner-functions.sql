@@ -143,7 +143,7 @@ COMMENT ON FUNCTION modelreg.guard_version() IS
 CREATE FUNCTION modelreg.stamp_version() RETURNS trigger
 	LANGUAGE c AS 'MODULE_PATHNAME', 'modelreg_stamp_version';
 COMMENT ON FUNCTION modelreg.stamp_version() IS
-	'Sets deployed_at when plain SQL moves a version to another stage.';
+	'Sets deployed_at when a version moves to another stage, whoever moves it.';
 
 CREATE FUNCTION modelreg.guard_bytes() RETURNS trigger
 	LANGUAGE c AS 'MODULE_PATHNAME', 'modelreg_guard_bytes';
@@ -186,7 +186,7 @@ CREATE FUNCTION modelreg.cleanup_versions(model_key uuid, keep_production boolea
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'modelreg_cleanup_versions';
 COMMENT ON FUNCTION modelreg.cleanup_versions(uuid, boolean, integer) IS
-	'Deletes up to batch_size of the model''s oldest versions beyond its max_versions; returns how many it deleted. Locks the model''s row.';
+	'Deletes up to batch_size of the model''s oldest versions beyond its max_versions; returns how many it deleted. Locks the model''s row; 0 if somebody else has.';
 
 CREATE FUNCTION modelreg.cleanup_artifacts(batch_size integer) RETURNS integer
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
@@ -194,10 +194,10 @@ CREATE FUNCTION modelreg.cleanup_artifacts(batch_size integer) RETURNS integer
 COMMENT ON FUNCTION modelreg.cleanup_artifacts(integer) IS
 	'Removes up to batch_size artifacts that no version uses, with their bytes; returns how many it removed.';
 
-CREATE FUNCTION modelreg.cleanup_end(keep_production boolean, model_name text) RETURNS void
+CREATE FUNCTION modelreg.cleanup_end() RETURNS void
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'modelreg_cleanup_end';
-COMMENT ON FUNCTION modelreg.cleanup_end(boolean, text) IS
+COMMENT ON FUNCTION modelreg.cleanup_end() IS
 	'Records in the registry''s audit chain what the session removed since cleanup_begin, if anything.';
 
 -- Which way is up for a metric

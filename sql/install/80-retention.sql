@@ -40,7 +40,7 @@ BEGIN
 		SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 	END LOOP;
 
-	PERFORM modelreg.cleanup_end(keep_production, model_name);
+	PERFORM modelreg.cleanup_end();
 END
 $$;
 COMMENT ON PROCEDURE @extschema@.modelreg_cleanup(bigint, boolean, text, integer) IS

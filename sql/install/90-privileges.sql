@@ -110,7 +110,7 @@ GRANT EXECUTE ON FUNCTION
 
 GRANT EXECUTE ON FUNCTION
 	modelreg.cleanup_begin(text, integer), modelreg.cleanup_versions(uuid, boolean, integer),
-	modelreg.cleanup_artifacts(integer), modelreg.cleanup_end(boolean, text),
+	modelreg.cleanup_artifacts(integer), modelreg.cleanup_end(),
 	@extschema@.modelreg_create_model(text, text, text, text[], jsonb, boolean, integer, boolean, boolean, text),
 	@extschema@.modelreg_update_model(text, text, text[], jsonb, boolean, integer, boolean, boolean, text[], text),
 	@extschema@.modelreg_rename_model(text, text, text),

@@ -67,7 +67,7 @@ SELECT set_eq($$
 		('check_anchor(jsonb)', 'void', 'plpgsql stable safe'),
 		('cleanup_artifacts(integer)', 'integer', 'c volatile unsafe'),
 		('cleanup_begin(text, integer)', 'uuid[]', 'c volatile unsafe'),
-		('cleanup_end(boolean, text)', 'void', 'c volatile unsafe'),
+		('cleanup_end()', 'void', 'c volatile unsafe'),
 		('cleanup_versions(uuid, boolean, integer)', 'integer', 'c volatile unsafe'),
 		('cron_database_note()', 'text', 'sql stable safe'),
 		('cron_function(text)', 'text', 'sql stable safe'),

@@ -30,7 +30,7 @@ SELECT set_eq($$
 		('function modelreg.check_anchor(jsonb)', 'modelreg_reader', 'EXECUTE'),
 		('function modelreg.cleanup_artifacts(integer)', 'modelreg_admin', 'EXECUTE'),
 		('function modelreg.cleanup_begin(text,integer)', 'modelreg_admin', 'EXECUTE'),
-		('function modelreg.cleanup_end(boolean,text)', 'modelreg_admin', 'EXECUTE'),
+		('function modelreg.cleanup_end()', 'modelreg_admin', 'EXECUTE'),
 		('function modelreg.cleanup_versions(uuid,boolean,integer)', 'modelreg_admin', 'EXECUTE'),
 		('function modelreg.cron_database_note()', 'modelreg_reader', 'EXECUTE'),
 		('function modelreg.cron_function(text)', 'modelreg_reader', 'EXECUTE'),

@@ -111,7 +111,12 @@ SELECT checked('SET LOCAL log_parameter_max_length_on_error = ''16MB''');
 SELECT checked('SET LOCAL log_parameter_max_length_on_error = 64');
 LOAD 'auto_explain';
 SELECT detail, ok FROM modelreg_check() WHERE item = 'auto_explain';
-SELECT checked('SET LOCAL auto_explain.log_min_duration = 0');
+-- from 16 on it logs parameters as well, in full unless told otherwise
+SELECT current_setting('server_version_num')::integer >= 160000 AS logs_parameters,
+	CASE WHEN current_setting('server_version_num')::integer >= 160000
+		THEN 'SET LOCAL auto_explain.log_parameter_max_length = 1024' ELSE 'SELECT' END AS shorten \gset
+SELECT (checked('SET LOCAL auto_explain.log_min_duration = 0') LIKE 'auto_explain NOT OK%') = :'logs_parameters' AS as_the_version_does;
+SELECT checked('SET LOCAL auto_explain.log_min_duration = 0', :'shorten');
 SELECT checked('SET LOCAL auto_explain.log_min_duration = 0', 'SET LOCAL auto_explain.log_verbose = on');
 
 -- An update that was forgotten

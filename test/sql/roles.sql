@@ -77,7 +77,7 @@ FROM trials(ARRAY[
 	'SELECT FROM modelreg.cleanup_begin(NULL, 10)',
 	'SELECT FROM modelreg.cleanup_versions((SELECT model_key FROM modelreg.model), true, 10)',
 	'SELECT FROM modelreg.cleanup_artifacts(10)',
-	'SELECT FROM modelreg.cleanup_end(7, 7, false, NULL)']) AS t;
+	'SELECT FROM modelreg.cleanup_end()']) AS t;
 
 -- Registration by stage
 SELECT t.*
@@ -126,7 +126,7 @@ FROM trials(ARRAY[
 	'SELECT FROM modelreg.cleanup_begin(NULL, 10)',
 	'SELECT FROM modelreg.cleanup_versions(gen_random_uuid(), true, 10)',
 	'SELECT FROM modelreg.cleanup_artifacts(10)',
-	'SELECT FROM modelreg.cleanup_end(7, 7, false, NULL)',
+	'SELECT FROM modelreg.cleanup_end()',
 	format('SELECT FROM modelreg_load(%L)', the('mine, staging')),
 	'SELECT FROM modelreg_list()',
 	'SELECT FROM modelreg_history()',

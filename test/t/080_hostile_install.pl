@@ -237,7 +237,7 @@ for my $attack (
 	q{SELECT public.modelreg_set_stage_rule('development', 'production', true)},
 	q{CALL public.modelreg_cleanup()},
 	q{SELECT modelreg.cleanup_artifacts(1)},
-	q{SELECT modelreg.cleanup_end(true, NULL)},
+	q{SELECT modelreg.cleanup_end()},
 	q{INSERT INTO modelreg.audit_event SELECT * FROM modelreg.audit_event},
 	q{UPDATE modelreg.model_version SET notes = ''},
 	q{DELETE FROM modelreg.audit_event},

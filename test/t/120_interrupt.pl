@@ -125,7 +125,8 @@ my $holder = $node->background_psql('postgres');
 $holder->query_safe(q{BEGIN; SELECT modelreg_update_model('m', description => 'held')});
 is(error_of(q{SET lock_timeout = '100ms'; SELECT modelreg_register('waits', 'm', performance_metrics => '{"auc": 1}')}), '55P03', 'register: lock_timeout');
 is(error_of(qq{SELECT modelreg_update_stage('$id', 'staging')}), '55P03', 'update_stage: lock_timeout');
-is(error_of(q{CALL modelreg_cleanup()}), '55P03', 'cleanup: lock_timeout');
+is(error_of(q{CALL modelreg_cleanup()}), '', 'cleanup does not wait, but passes over the model');
+$before = tables();    # it may have removed what was left of the bytes
 $session->query('SET lock_timeout = 0');
 $holder->query_safe('ROLLBACK');
 $holder->quit;
