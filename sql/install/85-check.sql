@@ -177,15 +177,22 @@ CREATE FUNCTION @extschema@.modelreg_check()
 	FROM pg_settings AS p
 	WHERE p.name = 'log_parameter_max_length_on_error'
 	UNION ALL
-	SELECT 'auto_explain', coalesce(v.setting, 'off') <> 'on' OR coalesce(m.setting, '-1') = '-1',
+	SELECT 'auto_explain', NOT e.logged,
 		CASE
-			WHEN m.setting IS NULL THEN 'not loaded in this session'
-			WHEN v.setting = 'on' AND m.setting <> '-1' THEN 'auto_explain.log_verbose writes whole artifacts to the log: switch it off'
+			WHEN e.threshold IS NULL THEN 'not loaded in this session'
+			WHEN e.logged THEN 'auto_explain writes whole artifacts to the log: switch auto_explain.log_verbose off, and from PostgreSQL 16 on set auto_explain.log_parameter_max_length = 1024 or less'
 			ELSE 'takes up no artifacts'
 		END
-	FROM (SELECT) AS one
-	LEFT JOIN pg_settings AS m ON m.name = 'auto_explain.log_min_duration'
-	LEFT JOIN pg_settings AS v ON v.name = 'auto_explain.log_verbose'
+	FROM (
+		SELECT m.setting AS threshold,
+			coalesce(m.setting, '-1') <> '-1'
+				AND (coalesce(v.setting, 'off') = 'on'
+					OR coalesce(p.setting::integer NOT BETWEEN 0 AND 65536, false)) AS logged
+		FROM (SELECT) AS one
+		LEFT JOIN pg_settings AS m ON m.name = 'auto_explain.log_min_duration'
+		LEFT JOIN pg_settings AS v ON v.name = 'auto_explain.log_verbose'
+		LEFT JOIN pg_settings AS p ON p.name = 'auto_explain.log_parameter_max_length'
+	) AS e
 	UNION ALL
 	SELECT 'pg_cron', true,
 		CASE WHEN modelreg.cron_function('schedule_in_database') IS NOT NULL
