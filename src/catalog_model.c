@@ -405,13 +405,8 @@ mr_model_changes(HeapTuple old_row, HeapTuple new_row, TupleDesc desc,
 		" HAVING count(*) > 0",
 		2, {InvalidOid, InvalidOid}
 	};
-	Datum		values[2];
 
-	mr_plan_retype(&plan, 0, desc->tdtypeid);
-	mr_plan_retype(&plan, 1, desc->tdtypeid);
-	values[0] = heap_copy_tuple_as_datum(old_row, desc);
-	values[1] = heap_copy_tuple_as_datum(new_row, desc);
-	if (mr_plan_run(&plan, MR_SIGHT_LATEST, values, NULL) == 0)
+	if (mr_plan_run_on_rows(&plan, old_row, new_row, desc) == 0)
 		return false;
 	*old_values = mr_plan_copy_out(0, 1);
 	*new_values = mr_plan_copy_out(0, 2);
@@ -428,11 +423,8 @@ mr_model_snapshot(HeapTuple row, TupleDesc desc)
 		"SELECT modelreg.model_snapshot($1)",
 		1, {InvalidOid}
 	};
-	Datum		value;
 
-	mr_plan_retype(&plan, 0, desc->tdtypeid);
-	value = heap_copy_tuple_as_datum(row, desc);
-	mr_plan_run(&plan, MR_SIGHT_LATEST, &value, NULL);
+	mr_plan_run_on_rows(&plan, row, NULL, desc);
 	return mr_plan_copy_out(0, 1);
 }
 

@@ -160,11 +160,8 @@ mr_setting_snapshot(HeapTuple row, TupleDesc desc)
 		"SELECT to_jsonb($1)",
 		1, {InvalidOid}
 	};
-	Datum		value;
 
-	mr_plan_retype(&plan, 0, desc->tdtypeid);
-	value = heap_copy_tuple_as_datum(row, desc);
-	mr_plan_run(&plan, MR_SIGHT_LATEST, &value, NULL);
+	mr_plan_run_on_rows(&plan, row, NULL, desc);
 	return mr_plan_copy_out(0, 1);
 }
 

@@ -12,6 +12,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
 
@@ -53,20 +54,27 @@ mr_plan_run(MrPlan *plan, MrSight sight, const Datum *values,
 }
 
 /*
- * Sets the type of a parameter (from 0) whose OID is known only at run time,
- * a table's row type.  It changes when the extension is created anew.
+ * Runs the statement on one or two rows of a table, second being NULL for one;
+ * they are its parameters, whose type is the table's row type.
  */
-void
-mr_plan_retype(MrPlan *plan, int arg, Oid type)
+uint64
+mr_plan_run_on_rows(MrPlan *plan, HeapTuple first, HeapTuple second,
+					TupleDesc desc)
 {
-	if (plan->types[arg] == type)
-		return;
-	if (plan->plan != NULL)
+	Datum		values[2];
+
+	/* the type is another when the extension was created anew */
+	if (plan->types[0] != desc->tdtypeid && plan->plan != NULL)
 	{
 		SPI_freeplan(plan->plan);
 		plan->plan = NULL;
 	}
-	plan->types[arg] = type;
+	plan->types[0] = plan->types[1] = desc->tdtypeid;
+
+	values[0] = heap_copy_tuple_as_datum(first, desc);
+	if (second)
+		values[1] = heap_copy_tuple_as_datum(second, desc);
+	return mr_plan_run(plan, MR_SIGHT_LATEST, values, NULL);
 }
 
 /*

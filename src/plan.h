@@ -37,7 +37,8 @@ typedef enum MrSight
 
 extern uint64 mr_plan_run(MrPlan *plan, MrSight sight, const Datum *values,
 						  const char *nulls);
-extern void mr_plan_retype(MrPlan *plan, int arg, Oid type);
+extern uint64 mr_plan_run_on_rows(MrPlan *plan, HeapTuple first,
+								  HeapTuple second, TupleDesc desc);
 
 extern Datum mr_plan_datum(uint64 row, int column, bool *isnull);
 extern char *mr_plan_text(uint64 row, int column);
