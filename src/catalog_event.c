@@ -113,8 +113,7 @@ compute_hash(const MrEventRow *row, uint64 xid, uint8 *hash)
 	char	   *utf8;
 	Datum		key = DirectFunctionCall1(uuid_out,
 										  UUIDPGetDatum(&row->model_key));
-	int64		epoch_at = row->at +
-		(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
+	int64		epoch_at = row->at + MR_EPOCH_DIFFERENCE;
 
 	initStringInfo(&text);
 	appendStringInfo(&text, "[%d, ", HASH_FORMAT);

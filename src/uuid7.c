@@ -21,10 +21,6 @@
 
 #include "uuid7.h"
 
-/* Microseconds from the Unix epoch to PostgreSQL's. */
-#define EPOCH_DIFFERENCE \
-	((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
-
 /*
  * The time of the last key in units of 1/4096 ms.  These are the 60 bits of
  * the timestamp field and of the 12 bits after it, which the RFC gives to a
@@ -39,7 +35,7 @@ static uint64 last_tick = 0;
 void
 mr_uuid7(pg_uuid_t *out)
 {
-	uint64		usecs = (uint64) (GetCurrentTimestamp() + EPOCH_DIFFERENCE);
+	uint64		usecs = (uint64) (GetCurrentTimestamp() + MR_EPOCH_DIFFERENCE);
 	uint64		tick;
 	int			i;
 
