@@ -75,9 +75,23 @@ DOCS := $(wildcard docs/*.md)
 
 PG_CPPFLAGS = -DMODELREG_VERSION='"$(EXTVERSION)"'
 
+# lz4 and zstd are used if their headers are there; WITH_LZ4=no WITH_ZSTD=no
+# leave them out.
+has_header = $(shell printf '\043include <%s>\n' $(1) | $(CC) $(CPPFLAGS) -E - >/dev/null 2>&1 && echo yes)
+WITH_LZ4 ?= $(call has_header,lz4.h)
+WITH_ZSTD ?= $(call has_header,zstd.h)
+ifeq (yes,$(WITH_LZ4))
+PG_CPPFLAGS += -DUSE_MODELREG_LZ4
+SHLIB_LINK += -llz4
+endif
+ifeq (yes,$(WITH_ZSTD))
+PG_CPPFLAGS += -DUSE_MODELREG_ZSTD
+SHLIB_LINK += -lzstd
+endif
+
 # Library names are taken from the server's own list, so that we link exactly
 # what it was built with.
-SHLIB_LINK += $(filter -lcrypto,$(LIBS))
+SHLIB_LINK += $(filter -lcrypto,$(LIBS)) $(PTHREAD_LIBS)
 
 # WERROR and ASSERT are for developers and CI (the scripts above set both):
 # other compilers warn about other things, and a server without assertions

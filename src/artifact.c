@@ -16,65 +16,210 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 #include "artifact.h"
+#include "catalog_content.h"
 #include "compat.h"
 #include "digest.h"
 #include "storage.h"
+#include "uuid7.h"
 
-static const MrStorage *storage_find(const char *name);
-pg_noreturn static void artifact_damaged(const char *model_id,
-										 const char *detail);
-
-/* Every storage of this library. */
-static const MrStorage *const storages[] = {
-	&mr_storage_database
-};
+static bool insert_or_share(MrArtifactRow *row);
+static int64 replace_if_damaged(const MrArtifactRow *wanted,
+								const MrStorage *storage,
+								MrStorageWriter *writer);
+static MrHealth compare(const MrArtifactRow *row, const char *data, Size len);
+pg_noreturn static void raise_unreadable(const char *model_id,
+										 const char *problem);
 
 /*
- * Find a storage by the value of artifact.storage, or raise an error.
+ * Store an artifact in the database, unless it is there, and lock its row
+ * against cleanup to the end of the transaction.
+ *
+ * What is there is compared with the bytes, and if it is damaged, it is
+ * healed: returns how many chunks were.
  */
-const MrStorage *
-mr_storage_by_name(const char *name)
+int64
+mr_artifact_store(const char *data, Size len, const uint8 *sha256)
 {
-	const MrStorage *storage = storage_find(name);
+	const MrStorage *storage = &mr_storage_database;
+	MrStorageWriter *writer;
+	MrArtifactRow wanted;
+	MrArtifactRow row;
+	bool		is_new;
+	int64		healed;
 
-	if (storage == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("artifact storage \"%s\" is not supported", name)));
-	return storage;
+	memcpy(wanted.sha256, sha256, MR_SHA256_LEN);
+	wanted.artifact_size = len;
+	wanted.storage = unconstify(char *, storage->name);
+	mr_uuid7(&wanted.content);
+	row = wanted;
+	is_new = insert_or_share(&row);
+	if (!is_new && compare(&row, data, len) != MR_DAMAGED)
+		return 0;
+
+	writer = storage->write_begin(&wanted.content);
+	storage->write(writer, data, len);
+	storage->write_finish(writer);
+	if (is_new)
+	{
+		storage->write_end(writer);
+		healed = storage->write_healed(writer);
+	}
+	else
+		healed = replace_if_damaged(&wanted, storage, writer);
+	storage->write_free(writer);
+	return healed;
 }
 
 /*
- * Store the bytes of a new artifact in the database.  The caller has computed
- * sha256 and found no such artifact, and writes the artifact's row.
+ * Make what a writer has written and finished, under the key content, an
+ * artifact, or, if there is one of the same bytes, leave it to cleanup.
+ * Otherwise as mr_artifact_store; the caller frees the writer.
  */
-void
-mr_artifact_write(const char *data, Size len, const uint8 *sha256)
+int64
+mr_artifact_adopt(const MrStorage *storage, MrStorageWriter *writer,
+				  const pg_uuid_t *content, int64 size, const uint8 *sha256)
 {
-	const MrStorage *storage = &mr_storage_database;
-	MrStorageWriter *writer = storage->write_begin();
+	MrArtifactRow wanted;
+	MrArtifactRow row;
 
-	storage->write(writer, data, len);
-	storage->write_end(writer, sha256);
+	memcpy(wanted.sha256, sha256, MR_SHA256_LEN);
+	wanted.artifact_size = size;
+	wanted.storage = unconstify(char *, storage->name);
+	wanted.content = *content;
+	row = wanted;
+	if (insert_or_share(&row))
+	{
+		storage->write_end(writer);
+		return storage->write_healed(writer);
+	}
+
+	if (row.artifact_size == size && strcmp(row.storage, storage->name) == 0 &&
+		storage->write_matches(writer, &row.content))
+	{
+		mr_content_discard(content, storage->name);
+		return storage->write_healed(writer);
+	}
+	return replace_if_damaged(&wanted, storage, writer);
+}
+
+/*
+ * Insert a row; or, if there is one of the same SHA-256, lock and read that.
+ * Returns whether it was inserted.
+ */
+static bool
+insert_or_share(MrArtifactRow *row)
+{
+	MrArtifactRow wanted = *row;
+
+	/*
+	 * Bytes are new more often than not, so the insertion comes first.  A
+	 * transaction snapshot may still show bytes that a cleanup has removed
+	 * since: then the lock raises 40001, where an insertion would add to
+	 * them.
+	 */
+	if (IsolationUsesXactSnapshot() &&
+		mr_artifact_row_share(wanted.sha256, row))
+		return false;
+	for (;;)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (mr_artifact_row_insert(&wanted))
+			return true;
+		/* between the two steps a cleanup may remove the row; try again */
+		if (mr_artifact_row_share(wanted.sha256, row))
+			return false;
+	}
+}
+
+/*
+ * There is an artifact of these bytes, but not of the same chunks.  If it is
+ * damaged, the writer's content takes its place, and otherwise is discarded.
+ * Returns how many chunks were healed.
+ */
+static int64
+replace_if_damaged(const MrArtifactRow *wanted, const MrStorage *storage,
+				   MrStorageWriter *writer)
+{
+	MrArtifactRow row;
+	uint8		actual[MR_SHA256_LEN];
+	Snapshot	snapshot;
+	const char *problem;
+	MrHealth	health;
+	int64		healed;
+
+	storage->write_end(writer);
+	healed = storage->write_healed(writer);
+
+	if (!mr_artifact_row_lock(wanted->sha256, &row))
+		elog(ERROR, "artifact vanished although it is locked");
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	health = mr_artifact_check(&row, snapshot, actual, &problem);
+	UnregisterSnapshot(snapshot);
+	if (health != MR_DAMAGED)
+	{
+		mr_content_discard(&wanted->content, storage->name);
+		return healed;
+	}
+
+	/* where the row names no storage, the bytes are in this one, or nowhere */
+	if (mr_storage_find(row.storage) == NULL)
+		row.storage = unconstify(char *, storage->name);
+	if (strcmp(row.storage, storage->name) == 0)
+		healed += storage->repair(&row.content, &wanted->content);
+	mr_artifact_row_replace(wanted);
+	mr_content_discard(&row.content, row.storage);
+	return Max(healed, 1);
+}
+
+/*
+ * Whether an artifact is stored whole, as these bytes.
+ */
+static MrHealth
+compare(const MrArtifactRow *row, const char *data, Size len)
+{
+	const MrStorage *storage = mr_storage_find(row->storage);
+	Snapshot	snapshot;
+	MrStorageReader *reader;
+	const char *run;
+	Size		run_len;
+	bool		equal = true;
+	MrHealth	health;
+	const char *problem;
+
+	if (storage == NULL || row->artifact_size != len)
+		return MR_DAMAGED;
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	reader = storage->read_begin(&row->content, len, 0, true, snapshot);
+	while (equal && storage->read_next(reader, &run, &run_len))
+	{
+		CHECK_FOR_INTERRUPTS();
+		equal = memcmp(run, data, run_len) == 0;
+		data += run_len;
+	}
+	health = equal ? storage->read_health(reader, &problem) : MR_DAMAGED;
+	storage->read_end(reader);
+	UnregisterSnapshot(snapshot);
+	return health;
 }
 
 /*
  * Return the bytes of an artifact as of the active snapshot, palloc'd.
  *
  * Damage is an error, as the caller could not tell otherwise.  Without verify
- * only the structure and the size are checked, not the SHA-256.  model_id is
- * for messages.
+ * only the structure and the size are checked, not the SHA-256.  size is what
+ * the version says, model_id is for messages.
  */
 bytea *
-mr_artifact_read(const uint8 *sha256, int64 size, const char *storage_name,
-				 bool verify, const char *model_id)
+mr_artifact_read(const MrArtifactRow *row, int64 size, bool verify,
+				 const char *model_id)
 {
-	const MrStorage *storage = mr_storage_by_name(storage_name);
+	const MrStorage *storage = mr_storage_by_name(row->storage);
 	MrStorageReader *reader;
 	MrDigest   *digest = NULL;
 	bytea	   *result;
@@ -82,17 +227,17 @@ mr_artifact_read(const uint8 *sha256, int64 size, const char *storage_name,
 	uint64		left;
 	const char *run;
 	Size		len;
-	const char *problem;
 
 	if (size < 0)
-		artifact_damaged(model_id, "The artifact's size is negative.");
+		mr_artifact_raise_damaged(model_id, "The artifact's size is negative.");
 	if (size > (int64) (MaxAllocSize - VARHDRSZ))
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("artifact of model version \"%s\" is too large for bytea",
 						model_id),
 				 errdetail("It has " INT64_FORMAT " bytes; at most %zu fit.",
-						   size, (Size) (MaxAllocSize - VARHDRSZ))));
+						   size, (Size) (MaxAllocSize - VARHDRSZ)),
+				 errhint("Use modelreg_download(), which returns it in pieces.")));
 
 	result = palloc(size + VARHDRSZ);
 	SET_VARSIZE(result, size + VARHDRSZ);
@@ -102,7 +247,8 @@ mr_artifact_read(const uint8 *sha256, int64 size, const char *storage_name,
 	/* Hash each run while it is in the processor's cache. */
 	if (verify)
 		digest = mr_digest_begin();
-	reader = storage->read_begin(sha256, size, GetActiveSnapshot());
+	reader = storage->read_begin(&row->content, size, 0, false,
+								 GetActiveSnapshot());
 	while (storage->read_next(reader, &run, &len))
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -115,9 +261,7 @@ mr_artifact_read(const uint8 *sha256, int64 size, const char *storage_name,
 		next += len;
 		left -= len;
 	}
-	problem = storage->read_problem(reader);
-	if (problem != NULL)
-		artifact_damaged(model_id, psprintf("Damage found: %s.", problem));
+	mr_artifact_require_whole(storage, reader, model_id);
 	storage->read_end(reader);
 	Assert(left == 0);
 
@@ -126,92 +270,136 @@ mr_artifact_read(const uint8 *sha256, int64 size, const char *storage_name,
 		uint8		actual[MR_SHA256_LEN];
 
 		mr_digest_end(digest, actual);
-		if (memcmp(actual, sha256, MR_SHA256_LEN) != 0)
-			artifact_damaged(model_id,
-							 psprintf("Expected SHA-256 %s, found %s.",
-									  mr_digest_hex(sha256),
-									  mr_digest_hex(actual)));
+		if (memcmp(actual, row->sha256, MR_SHA256_LEN) != 0)
+			mr_artifact_raise_mismatch(row, model_id, actual);
 	}
 	return result;
 }
 
 /*
- * Read an artifact as of the active snapshot and compare it with its size and
- * SHA-256.  Returns NULL if it is whole, else one line that says what is wrong,
- * palloc'd; damage is not raised as an error.  The SHA-256 of the bytes that
- * could be read, up to the first damage, is stored in actual.
+ * Read an artifact as of the snapshot and compare it with its size and
+ * SHA-256, and its chunks with their checksums.  If it is not whole, one line
+ * that says why is stored in problem, palloc'd, else NULL; damage is not raised
+ * as an error.  The SHA-256 of the bytes that could be read, up to the first
+ * damage, is stored in actual.
  */
-const char *
-mr_artifact_check(const uint8 *sha256, int64 size, const char *storage_name,
-				  uint8 *actual)
+MrHealth
+mr_artifact_check(const MrArtifactRow *row, Snapshot snapshot, uint8 *actual,
+				  const char **problem)
 {
-	const MrStorage *storage = storage_find(storage_name);
+	const MrStorage *storage = mr_storage_find(row->storage);
 	MrDigest   *digest = mr_digest_begin();
-	const char *problem;
+	MrHealth	health = MR_DAMAGED;
 
 	if (storage == NULL)
-		problem = psprintf("artifact storage \"%s\" is not supported",
-						   storage_name);
-	else if (size < 0)
-		problem = "the artifact's size is negative";
+		*problem = psprintf("artifact storage \"%s\" is not supported",
+							row->storage);
+	else if (row->artifact_size < 0)
+		*problem = "the artifact's size is negative";
 	else
 	{
 		MrStorageReader *reader;
 		const char *run;
 		Size		len;
 
-		reader = storage->read_begin(sha256, size, GetActiveSnapshot());
+		reader = storage->read_begin(&row->content, row->artifact_size, 0,
+									 true, snapshot);
 		while (storage->read_next(reader, &run, &len))
 		{
 			CHECK_FOR_INTERRUPTS();
 			mr_digest_add(digest, run, len);
 		}
-		problem = storage->read_problem(reader);
+		health = storage->read_health(reader, problem);
 		storage->read_end(reader);
 	}
 
 	mr_digest_end(digest, actual);
-	if (problem == NULL && memcmp(actual, sha256, MR_SHA256_LEN) != 0)
-		problem = "the stored bytes do not match their checksum";
-	return problem;
+	if (health == MR_WHOLE && memcmp(actual, row->sha256, MR_SHA256_LEN) != 0)
+	{
+		health = MR_DAMAGED;
+		*problem = "the stored bytes do not match their checksum";
+	}
+	return health;
 }
 
 /*
- * Delete the bytes of an artifact as far as no other artifact uses them.  The
- * caller holds the artifact's row lock and deletes the row.
+ * Raise an error unless all is well with what a reader has read.
  */
 void
-mr_artifact_remove(const uint8 *sha256, const char *storage_name)
+mr_artifact_require_whole(const MrStorage *storage, MrStorageReader *reader,
+						  const char *model_id)
 {
-	mr_storage_by_name(storage_name)->remove(sha256);
+	const char *problem;
+
+	switch (storage->read_health(reader, &problem))
+	{
+		case MR_WHOLE:
+			break;
+		case MR_DAMAGED:
+			mr_artifact_raise_damaged(model_id,
+									  psprintf("Damage found: %s.", problem));
+			break;
+		case MR_UNREADABLE:
+			raise_unreadable(model_id, problem);
+			break;
+	}
 }
 
 /*
- * Find a storage by name, or return NULL.
+ * Raise the error for a version without an artifact.
  */
-static const MrStorage *
-storage_find(const char *name)
+void
+mr_artifact_raise_missing(const char *model_id)
 {
-	int			i;
-
-	for (i = 0; i < lengthof(storages); i++)
-	{
-		if (strcmp(storages[i]->name, name) == 0)
-			return storages[i];
-	}
-	return NULL;
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("artifact of model version \"%s\" is missing", model_id),
+			 errhint("Run modelreg_verify().")));
 }
 
 /*
  * Raise the error for an artifact whose bytes are not what was registered.
  */
-static void
-artifact_damaged(const char *model_id, const char *detail)
+void
+mr_artifact_raise_damaged(const char *model_id, const char *detail)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_DATA_CORRUPTED),
 			 errmsg("stored bytes of model version \"%s\" do not match their checksum",
 					model_id),
 			 errdetail_internal("%s", detail),
-			 errhint("Restore the bytes from a backup; modelreg_verify() finds every damaged artifact.")));
+			 errhint("Register the right bytes again, which heals them, or restore a backup; modelreg_verify() finds every damaged artifact.")));
+}
+
+/*
+ * Raise the error for an artifact that this build cannot read.
+ */
+static void
+raise_unreadable(const char *model_id, const char *problem)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("cannot read artifact of model version \"%s\"", model_id),
+			 errdetail_internal("Its %s.", problem),
+			 errhint("Build modelreg with lz4 and zstd.")));
+}
+
+/*
+ * Raise the error for one with another SHA-256, as of the active snapshot: look
+ * which chunk it is.
+ */
+void
+mr_artifact_raise_mismatch(const MrArtifactRow *row, const char *model_id,
+						   const uint8 *actual)
+{
+	uint8		again[MR_SHA256_LEN];
+	const char *problem;
+
+	if (mr_artifact_check(row, GetActiveSnapshot(), again,
+						  &problem) == MR_WHOLE)
+		problem = "a second reading found nothing wrong";
+	mr_artifact_raise_damaged(model_id,
+							  psprintf("Expected SHA-256 %s, found %s: %s.",
+									   mr_digest_hex(row->sha256),
+									   mr_digest_hex(actual), problem));
 }

@@ -13,16 +13,29 @@
 #ifndef MR_ARTIFACT_H
 #define MR_ARTIFACT_H
 
+#include "catalog_artifact.h"
+#include "compat.h"
 #include "storage.h"
 
-extern const MrStorage *mr_storage_by_name(const char *name);
+extern int64 mr_artifact_store(const char *data, Size len,
+							   const uint8 *sha256);
+extern int64 mr_artifact_adopt(const MrStorage *storage,
+							   MrStorageWriter *writer,
+							   const pg_uuid_t *content, int64 size,
+							   const uint8 *sha256);
 
-extern void mr_artifact_write(const char *data, Size len, const uint8 *sha256);
-extern bytea *mr_artifact_read(const uint8 *sha256, int64 size,
-							   const char *storage, bool verify,
-							   const char *model_id);
-extern const char *mr_artifact_check(const uint8 *sha256, int64 size,
-									 const char *storage, uint8 *actual);
-extern void mr_artifact_remove(const uint8 *sha256, const char *storage);
+extern bytea *mr_artifact_read(const MrArtifactRow *row, int64 size,
+							   bool verify, const char *model_id);
+extern MrHealth mr_artifact_check(const MrArtifactRow *row, Snapshot snapshot,
+								  uint8 *actual, const char **problem);
+extern void mr_artifact_require_whole(const MrStorage *storage,
+									  MrStorageReader *reader,
+									  const char *model_id);
+pg_noreturn extern void mr_artifact_raise_missing(const char *model_id);
+pg_noreturn extern void mr_artifact_raise_damaged(const char *model_id,
+												  const char *detail);
+pg_noreturn extern void mr_artifact_raise_mismatch(const MrArtifactRow *row,
+												   const char *model_id,
+												   const uint8 *actual);
 
 #endif							/* MR_ARTIFACT_H */

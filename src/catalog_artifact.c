@@ -20,24 +20,43 @@
 #include "compat.h"
 #include "digest.h"
 
-static void read_row(uint64 number, MrArtifactRow *row);
+static bool get_row(MrPlan *plan, MrSight sight, const uint8 *sha256,
+					MrArtifactRow *row);
 static uint64 read_rows(uint64 count, MrArtifactRow **rows);
+static uint64 write_row(MrPlan *plan, const MrArtifactRow *row);
+static void read_row(uint64 number, MrArtifactRow *row);
+static void set_row(const Datum *values, MrArtifactRow *row);
 
 /*
- * Locks the artifact's row against cleanup to the end of the transaction;
- * false if there is none.  Waits for a cleanup that is removing it; above
- * READ COMMITTED that ends in 40001.
+ * Locks the artifact's row against cleanup to the end of the transaction, and
+ * reads it; false if there is none.  Waits for a cleanup that is removing it;
+ * above READ COMMITTED that ends in 40001.
  */
 bool
-mr_artifact_row_share(const uint8 *sha256)
+mr_artifact_row_share(const uint8 *sha256, MrArtifactRow *row)
 {
 	static MrPlan plan = {
-		"SELECT FROM modelreg.artifact WHERE sha256 = $1 FOR KEY SHARE",
+		"SELECT sha256, artifact_size, storage, content FROM modelreg.artifact"
+		" WHERE sha256 = $1 FOR KEY SHARE",
 		1, {BYTEAOID}
 	};
-	Datum		value = PointerGetDatum(mr_digest_bytea(sha256));
 
-	return mr_plan_run(&plan, MR_SIGHT_LATEST, &value, NULL) > 0;
+	return get_row(&plan, MR_SIGHT_LATEST, sha256, row);
+}
+
+/*
+ * The same, against changes of the row as well.
+ */
+bool
+mr_artifact_row_lock(const uint8 *sha256, MrArtifactRow *row)
+{
+	static MrPlan plan = {
+		"SELECT sha256, artifact_size, storage, content FROM modelreg.artifact"
+		" WHERE sha256 = $1 FOR NO KEY UPDATE",
+		1, {BYTEAOID}
+	};
+
+	return get_row(&plan, MR_SIGHT_LATEST, sha256, row);
 }
 
 /*
@@ -45,36 +64,28 @@ mr_artifact_row_share(const uint8 *sha256)
  * inserting or deleting it.
  */
 bool
-mr_artifact_row_insert(const uint8 *sha256, int64 artifact_size,
-					   const char *storage)
+mr_artifact_row_insert(const MrArtifactRow *row)
 {
 	static MrPlan plan = {
-		"INSERT INTO modelreg.artifact (sha256, artifact_size, storage)"
-		" VALUES ($1, $2, $3) ON CONFLICT (sha256) DO NOTHING",
-		3, {BYTEAOID, INT8OID, TEXTOID}
+		"INSERT INTO modelreg.artifact"
+		" (sha256, artifact_size, storage, content)"
+		" VALUES ($1, $2, $3, $4) ON CONFLICT (sha256) DO NOTHING",
+		4, {BYTEAOID, INT8OID, TEXTOID, UUIDOID}
 	};
-	Datum		values[3];
 
-	values[0] = PointerGetDatum(mr_digest_bytea(sha256));
-	values[1] = Int64GetDatum(artifact_size);
-	values[2] = CStringGetTextDatum(storage);
-	return mr_plan_run(&plan, MR_SIGHT_LATEST, values, NULL) > 0;
+	return write_row(&plan, row) > 0;
 }
 
 bool
 mr_artifact_row_get(const uint8 *sha256, MrSight sight, MrArtifactRow *row)
 {
 	static MrPlan plan = {
-		"SELECT sha256, artifact_size, storage FROM modelreg.artifact"
+		"SELECT sha256, artifact_size, storage, content FROM modelreg.artifact"
 		" WHERE sha256 = $1",
 		1, {BYTEAOID}
 	};
-	Datum		value = PointerGetDatum(mr_digest_bytea(sha256));
 
-	if (mr_plan_run(&plan, sight, &value, NULL) == 0)
-		return false;
-	read_row(0, row);
-	return true;
+	return get_row(&plan, sight, sha256, row);
 }
 
 /*
@@ -103,7 +114,7 @@ uint64
 mr_artifact_row_lock_unused(int limit, MrArtifactRow **rows)
 {
 	static MrPlan plan = {
-		"SELECT a.sha256, a.artifact_size, a.storage"
+		"SELECT a.sha256, a.artifact_size, a.storage, a.content"
 		" FROM modelreg.artifact AS a WHERE NOT EXISTS"
 		" (SELECT FROM modelreg.model_version AS v"
 		" WHERE v.checksum = encode(a.sha256, 'hex'))"
@@ -112,7 +123,9 @@ mr_artifact_row_lock_unused(int limit, MrArtifactRow **rows)
 	};
 	Datum		value = Int32GetDatum(limit);
 
-	return read_rows(mr_plan_run(&plan, MR_SIGHT_LATEST, &value, NULL), rows);
+	uint64		count = mr_plan_run(&plan, MR_SIGHT_LATEST, &value, NULL);
+
+	return read_rows(count, rows);
 }
 
 void
@@ -128,14 +141,32 @@ mr_artifact_row_delete(const uint8 *sha256)
 }
 
 /*
+ * Tells where the bytes of an artifact are, which the caller has locked, and
+ * how many.
+ */
+void
+mr_artifact_row_replace(const MrArtifactRow *row)
+{
+	static MrPlan plan = {
+		"UPDATE modelreg.artifact"
+		" SET artifact_size = $2, storage = $3, content = $4"
+		" WHERE sha256 = $1",
+		4, {BYTEAOID, INT8OID, TEXTOID, UUIDOID}
+	};
+
+	write_row(&plan, row);
+}
+
+/*
  * Whether something refers to a row of one of the byte tables.
  */
 bool
 mr_artifact_part_is_used(const char *table, HeapTuple row, TupleDesc desc)
 {
-	static MrPlan artifact_chunk_plan = {
-		"SELECT FROM modelreg.artifact WHERE sha256 = $1",
-		1, {BYTEAOID}
+	static MrPlan list_plan = {
+		"SELECT FROM modelreg.artifact WHERE content = $1"
+		" UNION ALL SELECT FROM modelreg.upload WHERE upload_id = $1 LIMIT 1",
+		1, {UUIDOID}
 	};
 	static MrPlan chunk_plan = {
 		"SELECT FROM modelreg.artifact_chunk WHERE chunk = $1 LIMIT 1",
@@ -145,26 +176,36 @@ mr_artifact_part_is_used(const char *table, HeapTuple row, TupleDesc desc)
 		"SELECT FROM modelreg.chunk WHERE chunk = $1",
 		1, {UUIDOID}
 	};
-	bool		by_sha256 = strcmp(table, "artifact") == 0 ||
-		strcmp(table, "artifact_chunk") == 0;
-	bool		isnull;
-	Datum		key;
+	static MrPlan discarded_plan = {
+		"SELECT FROM modelreg.artifact_chunk WHERE content = $1 LIMIT 1",
+		1, {UUIDOID}
+	};
+	const char *column;
 	MrPlan	   *plan;
+	Datum		key;
+	bool		isnull;
 
-	key = heap_getattr(row, SPI_fnumber(desc, by_sha256 ? "sha256" : "chunk"),
-					   desc, &isnull);
 	if (strcmp(table, "artifact") == 0)
 	{
-		bytea	   *sha256 = DatumGetByteaPP(key);
+		bytea	   *sha256;
 
+		key = heap_getattr(row, SPI_fnumber(desc, "sha256"), desc, &isnull);
+		sha256 = DatumGetByteaPP(key);
 		return mr_artifact_row_is_used((uint8 *) VARDATA_ANY(sha256));
 	}
+
+	column = strncmp(table, "chunk", 5) == 0 ? "chunk" : "content";
 	if (strcmp(table, "artifact_chunk") == 0)
-		plan = &artifact_chunk_plan;
+		plan = &list_plan;
 	else if (strcmp(table, "chunk") == 0)
 		plan = &chunk_plan;
-	else
+	else if (strcmp(table, "chunk_piece") == 0)
 		plan = &piece_plan;
+	else if (strcmp(table, "discarded_content") == 0)
+		plan = &discarded_plan;
+	else
+		elog(ERROR, "\"%s\" is no table of bytes", table);
+	key = heap_getattr(row, SPI_fnumber(desc, column), desc, &isnull);
 	return mr_plan_run(plan, MR_SIGHT_LATEST, &key, NULL) > 0;
 }
 
@@ -175,7 +216,7 @@ uint64
 mr_artifact_row_unused(MrArtifactRow **rows)
 {
 	static MrPlan plan = {
-		"SELECT a.sha256, a.artifact_size, a.storage"
+		"SELECT a.sha256, a.artifact_size, a.storage, a.content"
 		" FROM modelreg.artifact AS a WHERE NOT EXISTS"
 		" (SELECT FROM modelreg.model_version AS v"
 		" WHERE v.checksum = encode(a.sha256, 'hex'))"
@@ -183,22 +224,89 @@ mr_artifact_row_unused(MrArtifactRow **rows)
 		0, {InvalidOid}
 	};
 
-	return read_rows(mr_plan_run(&plan, MR_SIGHT_ACTIVE, NULL, NULL), rows);
+	uint64		count = mr_plan_run(&plan, MR_SIGHT_ACTIVE, NULL, NULL);
+
+	return read_rows(count, rows);
+}
+
+static bool
+get_row(MrPlan *plan, MrSight sight, const uint8 *sha256, MrArtifactRow *row)
+{
+	Datum		value = PointerGetDatum(mr_digest_bytea(sha256));
+
+	if (mr_plan_run(plan, sight, &value, NULL) == 0)
+		return false;
+	read_row(0, row);
+	return true;
+}
+
+static uint64
+write_row(MrPlan *plan, const MrArtifactRow *row)
+{
+	Datum		values[4];
+
+	values[0] = PointerGetDatum(mr_digest_bytea(row->sha256));
+	values[1] = Int64GetDatum(row->artifact_size);
+	values[2] = CStringGetTextDatum(row->storage);
+	values[3] = UUIDPGetDatum(&row->content);
+	return mr_plan_run(plan, MR_SIGHT_LATEST, values, NULL);
 }
 
 static void
 read_row(uint64 number, MrArtifactRow *row)
 {
-	bool		isnull;
-	bytea	   *sha256 = DatumGetByteaPP(mr_plan_datum(number, 1, &isnull));
+	Datum		values[4];
 
-	if (VARSIZE_ANY_EXHDR(sha256) != 32)
-		elog(ERROR, "key of modelreg.artifact has an unexpected length");
-	memcpy(row->sha256, VARDATA_ANY(sha256), 32);
-	row->artifact_size = DatumGetInt64(mr_plan_datum(number, 2, &isnull));
-	row->storage = mr_plan_text(number, 3);
+	for (int i = 0; i < lengthof(values); i++)
+	{
+		bool		isnull;
+
+		values[i] = mr_plan_datum(number, i + 1, &isnull);
+	}
+	set_row(values, row);
 }
 
+static void
+set_row(const Datum *values, MrArtifactRow *row)
+{
+	bytea	   *sha256 = DatumGetByteaPP(values[0]);
+
+	if (VARSIZE_ANY_EXHDR(sha256) != sizeof(row->sha256))
+		elog(ERROR, "key of modelreg.artifact has an unexpected length");
+	memcpy(row->sha256, VARDATA_ANY(sha256), sizeof(row->sha256));
+	row->artifact_size = DatumGetInt64(values[1]);
+	row->storage = TextDatumGetCString(values[2]);
+	row->content = *DatumGetUUIDP(values[3]);
+}
+
+/*
+ * Reads a row that a trigger was given.  Returns false if a column is null.
+ */
+bool
+mr_artifact_row_from_tuple(HeapTuple tuple, TupleDesc desc, MrArtifactRow *row)
+{
+	static const char *const columns[] = {
+		"sha256", "artifact_size", "storage", "content"
+	};
+	Datum		values[lengthof(columns)];
+
+	for (int i = 0; i < lengthof(columns); i++)
+	{
+		bool		isnull;
+
+		values[i] = SPI_getbinval(tuple, desc, SPI_fnumber(desc, columns[i]),
+								  &isnull);
+		if (isnull)
+			return false;
+	}
+	set_row(values, row);
+	return true;
+}
+
+/*
+ * The rows of the last run, which are columns of modelreg.artifact in the order
+ * of MrArtifactRow.
+ */
 static uint64
 read_rows(uint64 count, MrArtifactRow **rows)
 {

@@ -247,22 +247,43 @@ mr_event_deletion_values(const char *cause, bool forced)
  * What the trail says of a cleanup.
  */
 Datum
-mr_event_cleanup_values(int64 versions, int64 artifacts, bool forced,
-						const char *model_name)
+mr_event_cleanup_values(int64 versions, int64 artifacts, int64 uploads,
+						bool forced, const char *model_name)
 {
 	static MrPlan plan = {
 		"SELECT jsonb_build_object('versions', $1, 'artifacts', $2,"
-		" 'forced', $3, 'model_name', $4)",
-		4, {INT8OID, INT8OID, BOOLOID, TEXTOID}
+		" 'forced', $3, 'model_name', $4, 'uploads', $5)",
+		5, {INT8OID, INT8OID, BOOLOID, TEXTOID, INT8OID}
 	};
-	Datum		values[4];
-	char		nulls[4];
+	Datum		values[5];
+	char		nulls[5];
 
 	memset(nulls, ' ', sizeof(nulls));
 	values[0] = Int64GetDatum(versions);
 	values[1] = Int64GetDatum(artifacts);
 	values[2] = BoolGetDatum(forced);
 	set_text(values, nulls, 3, model_name);
+	values[4] = Int64GetDatum(uploads);
+	mr_plan_run(&plan, MR_SIGHT_LATEST, values, nulls);
+	return mr_plan_copy_out(0, 1);
+}
+
+/*
+ * What the trail says of stored bytes that were damaged and are whole again.
+ */
+Datum
+mr_event_repair_values(const char *checksum, int64 chunks)
+{
+	static MrPlan plan = {
+		"SELECT jsonb_build_object('checksum', $1, 'chunks', $2)",
+		2, {TEXTOID, INT8OID}
+	};
+	Datum		values[2];
+	char		nulls[2];
+
+	memset(nulls, ' ', sizeof(nulls));
+	set_text(values, nulls, 0, checksum);
+	values[1] = Int64GetDatum(chunks);
 	mr_plan_run(&plan, MR_SIGHT_LATEST, values, nulls);
 	return mr_plan_copy_out(0, 1);
 }

@@ -42,6 +42,8 @@ extern bool mr_event_registry_head(int64 *seq, TimestampTz *at,
 								   uint8 *hash);
 extern Datum mr_event_deletion_values(const char *cause, bool forced);
 extern Datum mr_event_cleanup_values(int64 versions, int64 artifacts,
-									 bool forced, const char *model_name);
+									 int64 uploads, bool forced,
+									 const char *model_name);
+extern Datum mr_event_repair_values(const char *checksum, int64 chunks);
 
 #endif							/* MODELREG_CATALOG_EVENT_H */

@@ -36,7 +36,6 @@ struct MrDigest
 };
 
 static void digest_free(void *arg);
-static void digest_failed(void);
 static int	hex_value(char c);
 
 /*
@@ -63,9 +62,23 @@ mr_digest_begin(void)
 				(errcode(ERRCODE_OUT_OF_MEMORY),
 				 errmsg("out of memory")));
 	if (EVP_DigestInit_ex(digest->evp, EVP_sha256(), NULL) != 1)
-		digest_failed();
+		mr_digest_failed();
 
 	return digest;
+}
+
+/*
+ * A copy of a digest as far as it has come, in a child of the current memory
+ * context.
+ */
+MrDigest *
+mr_digest_copy(MrDigest *digest)
+{
+	MrDigest   *copy = mr_digest_begin();
+
+	if (EVP_MD_CTX_copy_ex(copy->evp, digest->evp) != 1)
+		mr_digest_failed();
+	return copy;
 }
 
 /*
@@ -74,8 +87,18 @@ mr_digest_begin(void)
 void
 mr_digest_add(MrDigest *digest, const void *data, Size len)
 {
-	if (EVP_DigestUpdate(digest->evp, data, len) != 1)
-		digest_failed();
+	if (!mr_digest_try_add(digest, data, len))
+		mr_digest_failed();
+}
+
+/*
+ * The same, but returns false instead of raising an error, and touches nothing
+ * but the digest and the bytes: a thread may call it.
+ */
+bool
+mr_digest_try_add(MrDigest *digest, const void *data, Size len)
+{
+	return EVP_DigestUpdate(digest->evp, data, len) == 1;
 }
 
 /*
@@ -86,7 +109,7 @@ void
 mr_digest_end(MrDigest *digest, uint8 *out)
 {
 	if (EVP_DigestFinal_ex(digest->evp, out, NULL) != 1)
-		digest_failed();
+		mr_digest_failed();
 	mr_digest_abandon(digest);
 }
 
@@ -118,6 +141,22 @@ mr_digest_bytes(const void *data, Size len, uint8 *out)
 		len -= run;
 	}
 	mr_digest_end(digest, out);
+}
+
+/*
+ * Raise OpenSSL's error, if it has left one, and leave its queue empty for the
+ * next user.
+ */
+void
+mr_digest_failed(void)
+{
+	const char *reason = ERR_reason_error_string(ERR_get_error());
+
+	ERR_clear_error();
+	ereport(ERROR,
+			(errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
+			 errmsg("could not compute SHA-256: %s",
+					reason ? reason : "OpenSSL gave no reason")));
 }
 
 /*
@@ -176,21 +215,6 @@ digest_free(void *arg)
 
 	EVP_MD_CTX_free(digest->evp);
 	digest->evp = NULL;
-}
-
-/*
- * Raise OpenSSL's error, and leave its queue empty for the next user.
- */
-static void
-digest_failed(void)
-{
-	const char *reason = ERR_reason_error_string(ERR_get_error());
-
-	ERR_clear_error();
-	ereport(ERROR,
-			(errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
-			 errmsg("could not compute SHA-256: %s",
-					reason ? reason : "OpenSSL gave no reason")));
 }
 
 /*

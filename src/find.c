@@ -28,7 +28,6 @@
 #include "actor.h"
 #include "args.h"
 #include "artifact.h"
-#include "catalog_artifact.h"
 #include "catalog_find.h"
 #include "catalog_version.h"
 #include "compat.h"
@@ -309,16 +308,12 @@ load_artifact(const MrVersion *version, bool verify)
 
 	if (!mr_digest_from_hex(version->checksum, sha256) ||
 		!mr_artifact_row_get(sha256, MR_SIGHT_ACTIVE, &row))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("artifact of model version \"%s\" is missing",
-						version->model_id),
-				 errhint("Run modelreg_verify().")));
+		mr_artifact_raise_missing(version->model_id);
 
 	keep_memory(version->artifact_size);
 	old_context = MemoryContextSwitchTo(mr_actor_result_context());
-	artifact = mr_artifact_read(sha256, version->artifact_size, row.storage,
-								verify, version->model_id);
+	artifact = mr_artifact_read(&row, version->artifact_size, verify,
+								version->model_id);
 	MemoryContextSwitchTo(old_context);
 	return artifact;
 }

@@ -27,7 +27,6 @@
 
 #include "actor.h"
 #include "args.h"
-#include "catalog_artifact.h"
 #include "catalog_model.h"
 #include "catalog_setting.h"
 #include "compat.h"
@@ -38,7 +37,6 @@
 
 PG_FUNCTION_INFO_V1(modelreg_guard_statement);
 PG_FUNCTION_INFO_V1(modelreg_guard_model);
-PG_FUNCTION_INFO_V1(modelreg_guard_bytes);
 PG_FUNCTION_INFO_V1(modelreg_guard_audit);
 PG_FUNCTION_INFO_V1(modelreg_guard_setting);
 
@@ -47,7 +45,6 @@ static Datum model_has_versions(FunctionCallInfo fcinfo);
 static void check_model_update(TriggerData *trigger);
 static void check_settings(TriggerData *trigger, TupleDesc desc);
 static void check_counters(const MrModel *before, const MrModel *after);
-static Datum bytes_are_used(FunctionCallInfo fcinfo);
 
 /*
  * BEFORE INSERT OR TRUNCATE trigger for each statement.  A restore is an
@@ -220,42 +217,6 @@ check_counters(const MrModel *before, const MrModel *after)
 		  mr_semver_compare(after->highest_version,
 							before->highest_version) < 0)))
 		mr_guard_refuse("counters of a model", "set back");
-}
-
-/*
- * Row trigger on the byte tables.  An artifact goes when no version refers to
- * it, its chunks when it is gone.
- */
-Datum
-modelreg_guard_bytes(PG_FUNCTION_ARGS)
-{
-	TriggerData *trigger = mr_guard_trigger(fcinfo);
-	const char *relation = RelationGetRelationName(trigger->tg_relation);
-
-	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
-		mr_guard_refuse(relation, "updated");
-	if (!mr_guard_trusts(trigger))
-		mr_actor_require(MR_ROLE_ADMIN, "delete from", relation);
-	if (DatumGetBool(mr_actor_run_as_owner(fcinfo, MR_ROLE_NONE, NULL,
-										   bytes_are_used)))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_IN_USE),
-				 errmsg("row of %s is in use", relation),
-				 errhint("Delete the versions that use it, then call modelreg_cleanup.")));
-	return PointerGetDatum(mr_guard_verdict(trigger));
-}
-
-static Datum
-bytes_are_used(FunctionCallInfo fcinfo)
-{
-	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	Relation	relation = trigger->tg_relation;
-	bool		used;
-
-	used = mr_artifact_part_is_used(RelationGetRelationName(relation),
-									trigger->tg_trigtuple,
-									RelationGetDescr(relation));
-	return BoolGetDatum(used);
 }
 
 /*

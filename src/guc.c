@@ -18,6 +18,7 @@
 #include <limits.h>
 
 #include "utils/guc.h"
+#include "utils/timestamp.h"
 
 #include "guc.h"
 
@@ -26,12 +27,27 @@ bool		mr_guc_auto_cleanup = false;
 bool		mr_guc_require_metadata = true;
 int			mr_guc_notify = MR_NOTIFY_STAGE;
 bool		mr_guc_verify_checksums = true;
+int			mr_guc_compression = MR_CODEC_DEFAULT;
+int			mr_guc_upload_expiry = SECS_PER_DAY;
+bool		mr_guc_hash_in_thread = true;
 static char *guc_reason = NULL;
 
 static const struct config_enum_entry notify_options[] = {
 	{"none", MR_NOTIFY_NONE, false},
 	{"stage", MR_NOTIFY_STAGE, false},
 	{"all", MR_NOTIFY_ALL, false},
+	{NULL, 0, false}
+};
+
+/* What this build has; another value is refused with these as hint. */
+static const struct config_enum_entry compression_options[] = {
+	{"none", MR_CODEC_NONE, false},
+#ifdef USE_MODELREG_LZ4
+	{"lz4", MR_CODEC_LZ4, false},
+#endif
+#ifdef USE_MODELREG_ZSTD
+	{"zstd", MR_CODEC_ZSTD, false},
+#endif
 	{NULL, 0, false}
 };
 
@@ -76,6 +92,28 @@ mr_guc_define(void)
 							 "Verifies the SHA-256 of an artifact when it is loaded.",
 							 NULL,
 							 &mr_guc_verify_checksums,
+							 true,
+							 PGC_USERSET, 0,
+							 NULL, NULL, NULL);
+	DefineCustomEnumVariable("modelreg.compression",
+							 "How the bytes of new artifacts are compressed.",
+							 "What does not shrink is stored as it is. Reading does not depend on this.",
+							 &mr_guc_compression,
+							 MR_CODEC_DEFAULT,
+							 compression_options,
+							 PGC_USERSET, 0,
+							 NULL, NULL, NULL);
+	DefineCustomIntVariable("modelreg.upload_expiry",
+							"Time without an append after which cleanup removes an unfinished upload.",
+							"-1 keeps them.",
+							&mr_guc_upload_expiry,
+							SECS_PER_DAY, -1, INT_MAX,
+							PGC_SUSET, GUC_UNIT_S,
+							NULL, NULL, NULL);
+	DefineCustomBoolVariable("modelreg.hash_in_thread",
+							 "Hashes the parts of an upload in a thread while they are written.",
+							 "Off spares the processor nothing, but uses one at a time.",
+							 &mr_guc_hash_in_thread,
 							 true,
 							 PGC_USERSET, 0,
 							 NULL, NULL, NULL);

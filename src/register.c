@@ -17,20 +17,21 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/jsonb.h"
 
 #include "args.h"
 #include "artifact.h"
-#include "catalog_artifact.h"
+#include "catalog_event.h"
 #include "compat.h"
 #include "digest.h"
 #include "identity.h"
+#include "repair.h"
 #include "semver.h"
 #include "trail.h"
 #include "transition.h"
+#include "uploading.h"
 #include "validate.h"
 
 /* How many versions modelreg.auto_cleanup removes in one registration */
@@ -40,10 +41,11 @@
 #define MR_YEAR_ONE \
 	((TimestampTz) (1721426 - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY)
 
-/* Arguments of modelreg_register */
+/* Arguments of modelreg_register, and of modelreg_register_upload */
 enum
 {
 	ARG_ARTIFACT,
+	ARG_UPLOAD_ID = ARG_ARTIFACT,
 	ARG_MODEL_TYPE,
 	ARG_VERSION,
 	ARG_MODEL_NAME,
@@ -60,11 +62,23 @@ enum
 };
 
 PG_FUNCTION_INFO_V1(modelreg_register);
+PG_FUNCTION_INFO_V1(modelreg_register_upload);
 
-static Datum register_version(FunctionCallInfo fcinfo);
+/*
+ * Puts checksum and size into version, and sees that the bytes are stored and
+ * locked; returns how many damaged chunks that healed.
+ */
+typedef int64 (*StoreBytes) (FunctionCallInfo fcinfo, MrNewVersion *version);
+
+static Datum register_artifact(FunctionCallInfo fcinfo);
+static Datum register_upload(FunctionCallInfo fcinfo);
+static Datum register_version(FunctionCallInfo fcinfo, StoreBytes store);
+static int64 store_artifact(FunctionCallInfo fcinfo, MrNewVersion *version);
+static int64 store_upload(FunctionCallInfo fcinfo, MrNewVersion *version);
+static void set_checksum(FunctionCallInfo fcinfo, MrNewVersion *version,
+						 const uint8 *sha256);
 static void check_metadata(FunctionCallInfo fcinfo, MrNewVersion *version);
 static Datum check_parents(FunctionCallInfo fcinfo);
-static void store_artifact(FunctionCallInfo fcinfo, MrNewVersion *version);
 static void lock_or_create_model(const char *name, const char *type,
 								 MrModel *model);
 static void check_new_to_model(const char *model_name, const char *version);
@@ -77,15 +91,39 @@ modelreg_register(PG_FUNCTION_ARGS)
 {
 	return mr_actor_run_as_owner(fcinfo, MR_ROLE_WRITER,
 								 "register a model version",
-								 register_version);
+								 register_artifact);
 }
 
 static Datum
-register_version(FunctionCallInfo fcinfo)
+register_artifact(FunctionCallInfo fcinfo)
+{
+	return register_version(fcinfo, store_artifact);
+}
+
+/*
+ * modelreg_register_upload: see its COMMENT.
+ */
+Datum
+modelreg_register_upload(PG_FUNCTION_ARGS)
+{
+	return mr_actor_run_as_owner(fcinfo, MR_ROLE_WRITER,
+								 "register a model version",
+								 register_upload);
+}
+
+static Datum
+register_upload(FunctionCallInfo fcinfo)
+{
+	return register_version(fcinfo, store_upload);
+}
+
+static Datum
+register_version(FunctionCallInfo fcinfo, StoreBytes store)
 {
 	MrNewVersion version = {0};
 	MrModel		model;
 	MrEvent		event = {0};
+	int64		healed;
 	char	   *wanted_version = mr_arg_text(fcinfo, ARG_VERSION);
 	Datum		row;
 
@@ -97,7 +135,7 @@ register_version(FunctionCallInfo fcinfo)
 	}
 	version.parent_ids = check_parents(fcinfo);
 
-	store_artifact(fcinfo, &version);
+	healed = store(fcinfo, &version);
 
 	lock_or_create_model(version.model_name, version.model_type, &model);
 	if (wanted_version)
@@ -130,6 +168,8 @@ register_version(FunctionCallInfo fcinfo)
 	event.at = version.registered_at;
 	event.old_values.isnull = true;
 	mr_trail_append(&model, &event);
+	if (healed > 0)
+		mr_repair_record(&model, version.model_id, version.checksum, healed);
 
 	if (model.auto_cleanup)
 		mr_transition_remove_excess(&model, true, MR_AUTO_CLEANUP_LIMIT,
@@ -217,13 +257,11 @@ check_parents(FunctionCallInfo fcinfo)
 }
 
 /*
- * Stores the bytes, unless they are stored already, and locks their row
- * against cleanup.
+ * The bytes are an argument.
  */
-static void
+static int64
 store_artifact(FunctionCallInfo fcinfo, MrNewVersion *version)
 {
-	char	   *expected = mr_arg_text(fcinfo, ARG_EXPECTED_CHECKSUM);
 	bytea	   *artifact;
 	uint8		sha256[MR_SHA256_LEN];
 
@@ -231,9 +269,6 @@ store_artifact(FunctionCallInfo fcinfo, MrNewVersion *version)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("artifact must not be null")));
-	if (expected)
-		expected = mr_check_sha256_hex("expected_checksum", expected);
-
 	artifact = PG_GETARG_BYTEA_PP(ARG_ARTIFACT);
 	version->artifact_size = VARSIZE_ANY_EXHDR(artifact);
 	if (version->artifact_size == 0)
@@ -242,37 +277,65 @@ store_artifact(FunctionCallInfo fcinfo, MrNewVersion *version)
 				 errmsg("artifact must not be empty")));
 
 	mr_digest_bytes(VARDATA_ANY(artifact), version->artifact_size, sha256);
+	set_checksum(fcinfo, version, sha256);
+	return mr_artifact_store(VARDATA_ANY(artifact), version->artifact_size,
+							 sha256);
+}
+
+/*
+ * The bytes have been uploaded.
+ */
+static int64
+store_upload(FunctionCallInfo fcinfo, MrNewVersion *version)
+{
+	pg_uuid_t  *upload_id = mr_upload_arg(fcinfo, ARG_UPLOAD_ID);
+	MrUpload   *upload = mr_upload_hold(upload_id, "register");
+	uint8		sha256[MR_SHA256_LEN];
+	int64		healed_before;
+	int64		healed;
+
+	version->artifact_size = upload->bytes;
+	if (upload->bytes == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("artifact must not be empty")));
+	if (upload->row.expected_size >= 0 &&
+		upload->bytes != upload->row.expected_size)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("upload is not complete"),
+				 errdetail("It was begun for " INT64_FORMAT " bytes and holds " INT64_FORMAT ".",
+						   upload->row.expected_size, upload->bytes),
+				 errhint("Go on with byte_offset " INT64_FORMAT ".",
+						 upload->bytes)));
+
+	/* what appends have healed, they have recorded */
+	healed_before = upload->storage->write_healed(upload->writer);
+	mr_upload_finish(upload, sha256);
+	set_checksum(fcinfo, version, sha256);
+	healed = mr_artifact_adopt(upload->storage, upload->writer, upload_id,
+							   upload->bytes, sha256);
+	mr_upload_end(upload);
+	return healed - healed_before;
+}
+
+/*
+ * The checksum of the bytes, which must be the expected one, if there is one.
+ */
+static void
+set_checksum(FunctionCallInfo fcinfo, MrNewVersion *version,
+			 const uint8 *sha256)
+{
+	char	   *expected = mr_arg_text(fcinfo, ARG_EXPECTED_CHECKSUM);
+
 	version->checksum = mr_digest_hex(sha256);
-	if (expected && strcmp(expected, version->checksum) != 0)
+	if (expected && strcmp(mr_check_sha256_hex("expected_checksum", expected),
+						   version->checksum) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("artifact does not match expected_checksum"),
 				 errdetail("Expected %s, but the bytes received have %s.",
 						   expected, version->checksum)));
-
-	/*
-	 * Bytes are new more often than not, so the insertion comes first.  A
-	 * transaction snapshot may still show bytes that a cleanup has removed
-	 * since: then the lock raises 40001, where an insertion would add to
-	 * them.
-	 */
-	if (IsolationUsesXactSnapshot() && mr_artifact_row_share(sha256))
-		return;
-
-	/* between the two steps a cleanup may remove the row; then try again */
-	for (;;)
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (mr_artifact_row_insert(sha256, version->artifact_size,
-								   mr_storage_database.name))
-		{
-			mr_artifact_write(VARDATA_ANY(artifact), version->artifact_size,
-							  sha256);
-			break;
-		}
-		if (mr_artifact_row_share(sha256))
-			break;
-	}
 }
 
 /*

@@ -5,10 +5,11 @@
  *
  * Versions go under their model's lock; a model that somebody else holds, an
  * open registration say, is passed over until the next time.  Artifacts go
- * last, and in two statements: the first locks what looks unused and passes
+ * then, and in two statements: the first locks what looks unused and passes
  * over what a registration holds, the second looks again with a later
  * snapshot.  In one statement, or under one snapshot, a registration that
- * commits in between would lose its bytes.
+ * commits in between would lose its bytes.  The bytes go last, as
+ * many in a transaction as the batch allows, however large an artifact is.
  *
  * LAYER 3
  *
@@ -24,10 +25,14 @@
 
 #include "args.h"
 #include "artifact.h"
-#include "catalog_artifact.h"
+#include "catalog_content.h"
 #include "catalog_event.h"
+#include "catalog_upload.h"
+#include "guc.h"
+#include "storage.h"
 #include "trail.h"
 #include "transition.h"
+#include "uuid7.h"
 #include "validate.h"
 
 /* Rows of a batch, if the caller does not say */
@@ -41,6 +46,7 @@ typedef struct CleanupWork
 {
 	int64		versions;		/* removed */
 	int64		artifacts;		/* removed */
+	int64		uploads;		/* removed */
 	bool		forced;			/* protection was lifted for a version */
 } CleanupWork;
 
@@ -54,11 +60,15 @@ static char cleanup_model[MR_MAX_NAME + 1];
 PG_FUNCTION_INFO_V1(modelreg_cleanup_begin);
 PG_FUNCTION_INFO_V1(modelreg_cleanup_versions);
 PG_FUNCTION_INFO_V1(modelreg_cleanup_artifacts);
+PG_FUNCTION_INFO_V1(modelreg_cleanup_uploads);
+PG_FUNCTION_INFO_V1(modelreg_cleanup_contents);
 PG_FUNCTION_INFO_V1(modelreg_cleanup_end);
 
 static Datum cleanup_begin(FunctionCallInfo fcinfo);
 static Datum cleanup_versions(FunctionCallInfo fcinfo);
 static Datum cleanup_artifacts(FunctionCallInfo fcinfo);
+static Datum cleanup_uploads(FunctionCallInfo fcinfo);
+static Datum cleanup_contents(FunctionCallInfo fcinfo);
 static Datum cleanup_end(FunctionCallInfo fcinfo);
 static int	read_batch_size(FunctionCallInfo fcinfo, int n);
 static void forget_work(void);
@@ -125,13 +135,20 @@ cleanup_versions(FunctionCallInfo fcinfo)
 {
 	bool		keep_production = mr_arg_bool(fcinfo, 1, true);
 	int			batch_size = read_batch_size(fcinfo, 2);
+	pg_uuid_t  *key;
 	MrModel		model;
 	MrCause		cause;
 	int			removed;
 
 	require_no_snapshot();
-	if (PG_ARGISNULL(0) ||
-		!mr_model_try_lock_by_key(DatumGetUUIDP(PG_GETARG_DATUM(0)), &model))
+	if (PG_ARGISNULL(0))
+		PG_RETURN_INT32(0);
+	key = PG_GETARG_UUID_P(0);
+
+	/* most have no more versions than they may: do not even lock them */
+	if (!mr_model_get_by_key(key, &model) ||
+		!mr_transition_may_have_excess(&model) ||
+		!mr_model_try_lock_by_key(key, &model))
 		PG_RETURN_INT32(0);
 	cause = keep_production ? MR_CAUSE_CLEANUP : MR_CAUSE_CLEANUP_FORCED;
 	mr_trail_hold(&model);
@@ -145,8 +162,8 @@ cleanup_versions(FunctionCallInfo fcinfo)
 }
 
 /*
- * modelreg.cleanup_artifacts(batch_size): removes a batch of unused artifacts
- * and returns how many.
+ * modelreg.cleanup_artifacts(batch_size): removes a batch of unused artifacts,
+ * leaving their bytes to cleanup_contents, and returns how many it looked at.
  */
 Datum
 modelreg_cleanup_artifacts(PG_FUNCTION_ARGS)
@@ -162,22 +179,103 @@ cleanup_artifacts(FunctionCallInfo fcinfo)
 	MrArtifactRow *rows;
 	uint64		count;
 	int			removed = 0;
-	int64		bytes = 0;
 
 	require_no_snapshot();
 	count = mr_artifact_row_lock_unused(batch_size, &rows);
-	for (uint64 i = 0; i < count && bytes < MR_BATCH_BYTES; i++)
+	for (uint64 i = 0; i < count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (mr_artifact_row_is_used(rows[i].sha256))
 			continue;
 		mr_artifact_row_delete(rows[i].sha256);
-		mr_artifact_remove(rows[i].sha256, rows[i].storage);
-		bytes += rows[i].artifact_size;
+		mr_content_discard(&rows[i].content, rows[i].storage);
 		removed++;
 	}
 	pending.artifacts += removed;
-	PG_RETURN_INT32(removed);
+
+	/* what turned out to be used is not found again */
+	PG_RETURN_INT32(count);
+}
+
+/*
+ * modelreg.cleanup_uploads(batch_size): removes a batch of abandoned uploads,
+ * leaving their bytes to cleanup_contents, and returns how many.
+ */
+Datum
+modelreg_cleanup_uploads(PG_FUNCTION_ARGS)
+{
+	return mr_actor_run_as_owner(fcinfo, MR_ROLE_ADMIN, "clean up",
+								 cleanup_uploads);
+}
+
+static Datum
+cleanup_uploads(FunctionCallInfo fcinfo)
+{
+	int			batch_size = read_batch_size(fcinfo, 0);
+	MrUploadRow *rows;
+	uint64		count;
+
+	require_no_snapshot();
+	if (mr_guc_upload_expiry < 0)
+		PG_RETURN_INT32(0);
+	count = mr_upload_row_lock_expired(mr_guc_upload_expiry, batch_size,
+									   &rows);
+	for (uint64 i = 0; i < count; i++)
+	{
+		mr_upload_row_delete(&rows[i].upload_id);
+		mr_content_discard(&rows[i].upload_id, rows[i].storage);
+	}
+	pending.uploads += count;
+	PG_RETURN_INT32(count);
+}
+
+/*
+ * modelreg.cleanup_contents(batch_size, after): removes the bytes of contents
+ * that nothing refers to and that follow the one after; returns the one to go
+ * on after, or NULL at the end.
+ */
+Datum
+modelreg_cleanup_contents(PG_FUNCTION_ARGS)
+{
+	return mr_actor_run_as_owner(fcinfo, MR_ROLE_ADMIN, "clean up",
+								 cleanup_contents);
+}
+
+static Datum
+cleanup_contents(FunctionCallInfo fcinfo)
+{
+	int			batch_size = read_batch_size(fcinfo, 0);
+	pg_uuid_t  *after = MemoryContextAllocZero(mr_actor_result_context(),
+											   sizeof(pg_uuid_t));
+	int64		bytes = MR_BATCH_BYTES;
+	MrDiscarded *rows;
+	uint64		count;
+
+	require_no_snapshot();
+	if (!PG_ARGISNULL(1))
+		*after = *PG_GETARG_UUID_P(1);
+	count = mr_content_lock_discarded(after, batch_size, &rows);
+	for (uint64 i = 0; i < count; i++)
+	{
+		const MrStorage *storage = mr_storage_find(rows[i].storage);
+
+		CHECK_FOR_INTERRUPTS();
+		if (storage == NULL)
+			ereport(WARNING,
+					(errmsg("content %s is not removed: artifact storage \"%s\" is not supported",
+							mr_uuid_text(&rows[i].content), rows[i].storage)));
+		else if (storage->remove(&rows[i].content, &bytes))
+			mr_content_forget(&rows[i].content);
+		/* what is left of this one goes in the next batch */
+		if (bytes <= 0)
+			return UUIDPGetDatum(after);
+		*after = rows[i].content;
+	}
+	if (count == batch_size)
+		return UUIDPGetDatum(after);
+
+	fcinfo->isnull = true;
+	return (Datum) 0;
 }
 
 /*
@@ -197,13 +295,13 @@ cleanup_end(FunctionCallInfo fcinfo)
 	MrEvent		event = {0};
 	const char *model_name = cleanup_model[0] ? cleanup_model : NULL;
 
-	if (done.versions > 0 || done.artifacts > 0)
+	if (done.versions > 0 || done.artifacts > 0 || done.uploads > 0)
 	{
 		event.event = "cleanup";
 		event.old_values.isnull = true;
 		event.new_values.value =
-			mr_event_cleanup_values(done.versions, done.artifacts, done.forced,
-									model_name);
+			mr_event_cleanup_values(done.versions, done.artifacts,
+									done.uploads, done.forced, model_name);
 		mr_trail_append_registry(&event);
 	}
 	forget_work();
@@ -240,6 +338,7 @@ end_of_transaction(XactEvent event, void *arg)
 	{
 		done.versions += pending.versions;
 		done.artifacts += pending.artifacts;
+		done.uploads += pending.uploads;
 		done.forced |= pending.forced;
 	}
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT)

@@ -3,7 +3,7 @@
  * storage_database_orphans.c
  *	  Artifacts in the database: what is stored but belongs to nothing.
  *
- * The tables are read from the artifacts down to the pieces, and what the table
+ * The tables are read from the contents down to the pieces, and what the table
  * above does not know is reported.  What is missing is not reported here:
  * reading the artifact tells.
  *
@@ -19,15 +19,12 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "miscadmin.h"
-#include "utils/builtins.h"
 #include "utils/fmgroids.h"
-#include "utils/fmgrprotos.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/uuid.h"
 
 #include "compat.h"
-#include "digest.h"
 #include "storage.h"
 #include "storage_database.h"
 #include "table.h"
@@ -47,19 +44,18 @@ typedef struct OrphanSearch
 	Snapshot	snapshot;
 	MrStorageReport report;		/* takes what is found, with arg */
 	void	   *arg;
-	HTAB	   *artifacts;		/* SHA-256s of artifacts */
+	HTAB	   *contents;		/* keys of contents */
 	HTAB	   *chunks;			/* ChunkSeens */
 } OrphanSearch;
 
-static void read_artifacts(OrphanSearch *search);
+static void read_contents(OrphanSearch *search, const char *table,
+						  int column);
 static void read_lists(OrphanSearch *search);
 static void read_chunks(OrphanSearch *search);
 static void read_pieces(OrphanSearch *search);
 static HTAB *create_hash(const char *name, Size keysize, Size entrysize);
 static ChunkSeen *enter_chunk(OrphanSearch *search, const pg_uuid_t *chunk);
-static const uint8 *get_sha256(Relation rel, HeapTuple tuple, int column);
 static pg_uuid_t *get_uuid(Relation rel, HeapTuple tuple, int column);
-static const char *uuid_string(const pg_uuid_t *uuid);
 
 /*
  * Report what belongs to nothing.  Holds some 50 bytes for each chunk.
@@ -75,11 +71,13 @@ mr_database_orphans(Snapshot snapshot, MrStorageReport report, void *arg)
 									ALLOCSET_DEFAULT_SIZES);
 	oldcontext = MemoryContextSwitchTo(context);
 
-	search.artifacts = create_hash("modelreg artifacts", MR_SHA256_LEN,
-								   MR_SHA256_LEN);
+	search.contents = create_hash("modelreg contents", sizeof(pg_uuid_t),
+								  sizeof(pg_uuid_t));
 	search.chunks = create_hash("modelreg chunks", sizeof(pg_uuid_t),
 								sizeof(ChunkSeen));
-	read_artifacts(&search);
+	read_contents(&search, "artifact", ARTIFACT_CONTENT);
+	read_contents(&search, "upload", UPLOAD_UPLOAD_ID);
+	read_contents(&search, "discarded_content", DISCARDED_CONTENT);
 	read_lists(&search);
 	read_chunks(&search);
 	read_pieces(&search);
@@ -89,12 +87,12 @@ mr_database_orphans(Snapshot snapshot, MrStorageReport report, void *arg)
 }
 
 /*
- * Collect the artifacts that exist.
+ * Collect the contents that a table refers to.
  */
 static void
-read_artifacts(OrphanSearch *search)
+read_contents(OrphanSearch *search, const char *table, int column)
 {
-	Relation	rel = mr_table_open("artifact", AccessShareLock);
+	Relation	rel = mr_table_open(table, AccessShareLock);
 	SysScanDesc scan;
 	HeapTuple	tuple;
 
@@ -102,19 +100,19 @@ read_artifacts(OrphanSearch *search)
 							  NULL);
 	while ((tuple = systable_getnext(scan)) != NULL)
 	{
-		const uint8 *sha256 = get_sha256(rel, tuple, ARTIFACT_SHA256);
+		const pg_uuid_t *content = get_uuid(rel, tuple, column);
 
 		CHECK_FOR_INTERRUPTS();
-		if (sha256 != NULL)
-			hash_search(search->artifacts, sha256, HASH_ENTER, NULL);
+		if (content != NULL)
+			hash_search(search->contents, content, HASH_ENTER, NULL);
 	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
 }
 
 /*
- * Collect the chunks that are listed.  Reports lists of artifacts that do not
- * exist.
+ * Collect the chunks that are listed.  Reports lists of contents that nothing
+ * refers to.
  */
 static void
 read_lists(OrphanSearch *search)
@@ -127,22 +125,19 @@ read_lists(OrphanSearch *search)
 							  NULL);
 	while ((tuple = systable_getnext(scan)) != NULL)
 	{
-		const uint8 *sha256 = get_sha256(rel, tuple, LIST_SHA256);
+		const pg_uuid_t *content = get_uuid(rel, tuple, LIST_CONTENT);
 		pg_uuid_t  *chunk = get_uuid(rel, tuple, LIST_CHUNK);
 		bool		found;
 
 		CHECK_FOR_INTERRUPTS();
-		if (sha256 == NULL)
-			search->report(search->arg,
-						   "modelreg.artifact_chunk has a row without a SHA-256");
-		else
+		if (content != NULL)
 		{
-			/* Once reported, an artifact is entered and so not repeated. */
-			hash_search(search->artifacts, sha256, HASH_ENTER, &found);
+			/* Once reported, a content is entered and so not repeated. */
+			hash_search(search->contents, content, HASH_ENTER, &found);
 			if (!found)
 				search->report(search->arg,
-							   psprintf("artifact %s has chunks but no row in modelreg.artifact",
-										mr_digest_hex(sha256)));
+							   psprintf("content %s has chunks but is that of no artifact",
+										mr_uuid_text(content)));
 		}
 		if (chunk != NULL)
 			enter_chunk(search, chunk)->listed = true;
@@ -175,7 +170,7 @@ read_chunks(OrphanSearch *search)
 		if (!seen->listed && !seen->stored)
 			search->report(search->arg,
 						   psprintf("chunk %s is part of no artifact",
-									uuid_string(chunk)));
+									mr_uuid_text(chunk)));
 		seen->stored = true;
 	}
 	systable_endscan(scan);
@@ -215,7 +210,7 @@ read_pieces(OrphanSearch *search)
 			if (seen == NULL || !seen->stored)
 				search->report(search->arg,
 							   psprintf("chunk %s has pieces but no row in modelreg.chunk",
-										uuid_string(chunk)));
+										mr_uuid_text(chunk)));
 			last = *chunk;
 			strategy = BTGreaterStrategyNumber;
 			procedure = F_UUID_GT;
@@ -259,23 +254,6 @@ enter_chunk(OrphanSearch *search, const pg_uuid_t *chunk)
 }
 
 /*
- * Get a column that should be a SHA-256, or NULL.
- */
-static const uint8 *
-get_sha256(Relation rel, HeapTuple tuple, int column)
-{
-	bool		isnull;
-	Datum		datum = heap_getattr(tuple, column, RelationGetDescr(rel),
-									 &isnull);
-	struct varlena *bytes = (struct varlena *) DatumGetPointer(datum);
-
-	if (isnull || VARATT_IS_EXTERNAL(bytes) || VARATT_IS_COMPRESSED(bytes) ||
-		VARSIZE_ANY_EXHDR(bytes) != MR_SHA256_LEN)
-		return NULL;
-	return (const uint8 *) VARDATA_ANY(bytes);
-}
-
-/*
  * Get a column that is a UUID, or NULL.
  */
 static pg_uuid_t *
@@ -286,13 +264,4 @@ get_uuid(Relation rel, HeapTuple tuple, int column)
 									 &isnull);
 
 	return isnull ? NULL : DatumGetUUIDP(datum);
-}
-
-/*
- * A UUID as text, palloc'd.
- */
-static const char *
-uuid_string(const pg_uuid_t *uuid)
-{
-	return DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(uuid)));
 }

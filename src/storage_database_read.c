@@ -3,9 +3,10 @@
  * storage_database_read.c
  *	  Artifacts in the database: reading.
  *
- * Nothing is believed: each list entry, chunk and piece is compared with what
+ * Nothing is believed: each entry of the list of chunks is compared with what
  * must be at its place, and the first that differs ends the reading.  Whether
- * the bytes themselves are right is for the caller's digest to tell.
+ * the bytes themselves are right is for the caller's digest to tell, or, where
+ * that does not see them all, for the chunks' checksums.
  *
  * LAYER 2
  *
@@ -18,11 +19,10 @@
 
 #include "utils/fmgroids.h"
 #include "utils/memutils.h"
-#include "utils/uuid.h"
 
 #include "compat.h"
-#include "digest.h"
-#include "storage.h"
+#include "guc.h"
+#include "storage_chunk.h"
 #include "storage_database.h"
 #include "table.h"
 
@@ -30,39 +30,46 @@ struct MrStorageReader
 {
 	MemoryContext parent;		/* where problem lives */
 	MemoryContext context;		/* holds the rest of this */
-	MemoryContext per_chunk;	/* reset for each chunk */
-	Snapshot	snapshot;
+	MemoryContext per_entry;	/* reset for each entry of the list */
+	pg_uuid_t	content;		/* key of the scan */
 	uint64		expected_size;	/* of the artifact */
+	bool		check;			/* compare chunks with their checksums */
 	MrIndexedTable lists;		/* artifact_chunk */
-	MrIndexedTable chunks;		/* chunk */
-	MrIndexedTable pieces;		/* chunk_piece */
-	SysScanDesc list_scan;		/* over the artifact's chunks */
-	SysScanDesc piece_scan;		/* over the chunk's pieces; NULL between */
+	SysScanDesc scan;			/* over the artifact's chunks */
+	MrChunkReader *chunks;
 
 	bool		finished;		/* at the end, or at a problem */
+	MrHealth	health;			/* of what has been read */
 	const char *problem;		/* what is wrong, if anything */
+	bool		in_chunk;		/* more pieces of the chunk are to come */
 	int32		chunk_no;		/* the chunk that is being read, or is next */
 	uint64		chunk_offset;	/* where it begins in the artifact */
 	int32		chunk_size;		/* its size */
-	int32		chunk_len;		/* bytes of it read */
-	int32		piece_no;		/* the piece that is next */
+	int32		skip;			/* bytes at its beginning not asked for */
 };
 
-static bool read_chunk(MrStorageReader *reader);
-static bool find_chunk(MrStorageReader *reader, Datum chunk);
+static void seek(MrStorageReader *reader, uint64 byte_offset,
+				 Snapshot snapshot);
+static bool read_list(MrStorageReader *reader, pg_uuid_t *chunk);
+static bool begin_chunk(MrStorageReader *reader, const pg_uuid_t *key,
+						const char **data, Size *len);
 static bool read_piece(MrStorageReader *reader, const char **data, Size *len);
+static void finish_chunk(MrStorageReader *reader);
+static bool chunk_damaged(MrStorageReader *reader);
 static bool damaged(MrStorageReader *reader, const char *what);
 
 /*
- * Begin to read an artifact, in a child of the current memory context.
+ * Begin to read a content at byte_offset, in a child of the current memory
+ * context.
  */
 MrStorageReader *
-mr_database_read_begin(const uint8 *sha256, uint64 expected_size,
-					   Snapshot snapshot)
+mr_database_read_begin(const pg_uuid_t *content, uint64 expected_size,
+					   uint64 byte_offset, bool check, Snapshot snapshot)
 {
 	MemoryContext parent = CurrentMemoryContext;
 	MemoryContext context;
 	MrStorageReader *reader;
+	int64		first_offset;
 
 	context = AllocSetContextCreate(parent, "modelreg artifact reader",
 									ALLOCSET_DEFAULT_SIZES);
@@ -71,51 +78,60 @@ mr_database_read_begin(const uint8 *sha256, uint64 expected_size,
 	reader = palloc0(sizeof(MrStorageReader));
 	reader->parent = parent;
 	reader->context = context;
-	reader->per_chunk = AllocSetContextCreate(context, "modelreg chunk reader",
-											  ALLOCSET_DEFAULT_SIZES);
-	reader->snapshot = snapshot;
+	reader->per_entry = AllocSetContextCreate(context, "modelreg list entry",
+											  ALLOCSET_SMALL_SIZES);
+	reader->content = *content;
 	reader->expected_size = expected_size;
+	reader->check = check;
 	reader->lists = mr_table_open_indexed("artifact_chunk", NULL,
 										  AccessShareLock);
-	reader->chunks = mr_table_open_indexed("chunk", NULL, AccessShareLock);
-	reader->pieces = mr_table_open_indexed("chunk_piece", NULL,
-										   AccessShareLock);
-	reader->list_scan = mr_table_scan(&reader->lists, BTEqualStrategyNumber,
-									  F_BYTEAEQ,
-									  PointerGetDatum(mr_digest_bytea(sha256)),
-									  snapshot);
+	reader->chunks = mr_chunk_reader_begin(snapshot);
+	if (byte_offset > 0)
+		seek(reader, byte_offset, snapshot);
+	/* from the start means from the first entry, wherever that says it is */
+	first_offset = reader->chunk_offset;
+	if (first_offset == 0)
+		first_offset = PG_INT64_MIN;
+	reader->scan = mr_table_scan_from(&reader->lists, F_UUID_EQ,
+									  UUIDPGetDatum(&reader->content),
+									  BTGreaterEqualStrategyNumber, F_INT8GE,
+									  Int64GetDatum(first_offset), snapshot);
 
 	MemoryContextSwitchTo(parent);
 	return reader;
 }
 
 /*
- * Get the next piece, right from its page, which stays pinned until the next
- * call.
+ * Get the next run: a piece, right from its page, which stays pinned until the
+ * next call, or a chunk, if it is compressed or has to be checked.
  */
 bool
 mr_database_read_next(MrStorageReader *reader, const char **data, Size *len)
 {
-	MemoryContext oldcontext = MemoryContextSwitchTo(reader->per_chunk);
-	bool		found = false;
-
-	while (!found && !reader->finished)
+	while (!reader->finished)
 	{
-		if (reader->piece_scan != NULL || read_chunk(reader))
-			found = read_piece(reader, data, len);
-	}
+		pg_uuid_t	chunk;
 
-	MemoryContextSwitchTo(oldcontext);
-	return found;
+		if (reader->in_chunk)
+		{
+			if (read_piece(reader, data, len))
+				return true;
+		}
+		else if (read_list(reader, &chunk) &&
+				 begin_chunk(reader, &chunk, data, len))
+			return true;
+	}
+	return false;
 }
 
 /*
- * Tell what is wrong with what has been read so far, or NULL.
+ * Tell what became of what has been read so far.
  */
-const char *
-mr_database_read_problem(MrStorageReader *reader)
+MrHealth
+mr_database_read_health(MrStorageReader *reader, const char **problem)
 {
-	return reader->problem;
+	*problem = reader->problem;
+	return reader->health;
 }
 
 /*
@@ -124,31 +140,52 @@ mr_database_read_problem(MrStorageReader *reader)
 void
 mr_database_read_end(MrStorageReader *reader)
 {
-	if (reader->piece_scan != NULL)
-		systable_endscan_ordered(reader->piece_scan);
-	systable_endscan_ordered(reader->list_scan);
-	mr_table_close_indexed(&reader->pieces);
-	mr_table_close_indexed(&reader->chunks);
+	systable_endscan_ordered(reader->scan);
+	mr_chunk_reader_end(reader->chunks);
 	mr_table_close_indexed(&reader->lists);
 	MemoryContextDelete(reader->context);
 }
 
 /*
- * Go to the next chunk of the artifact.  Returns false at the end or at damage.
+ * Find the chunk that byte_offset lies in.  If its entry is missing, the one
+ * before is found, and reading will tell.
+ */
+static void
+seek(MrStorageReader *reader, uint64 byte_offset, Snapshot snapshot)
+{
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	Datum		values[LIST_COLUMNS];
+
+	scan = mr_table_scan_from(&reader->lists, F_UUID_EQ,
+							  UUIDPGetDatum(&reader->content),
+							  BTLessEqualStrategyNumber, F_INT8LE,
+							  Int64GetDatum(byte_offset), snapshot);
+	tuple = systable_getnext_ordered(scan, BackwardScanDirection);
+	if (tuple != NULL &&
+		mr_table_columns(reader->lists.rel, tuple, LIST_COLUMNS, values) &&
+		DatumGetInt64(values[LIST_BYTE_OFFSET - 1]) >= 0)
+	{
+		reader->chunk_no = DatumGetInt32(values[LIST_CHUNK_NO - 1]);
+		reader->chunk_offset = DatumGetInt64(values[LIST_BYTE_OFFSET - 1]);
+	}
+	systable_endscan_ordered(scan);
+	reader->skip = Min(byte_offset - reader->chunk_offset, PG_INT32_MAX);
+}
+
+/*
+ * Go to the next entry of the list.  Returns false at the end or at damage.
  */
 static bool
-read_chunk(MrStorageReader *reader)
+read_list(MrStorageReader *reader, pg_uuid_t *chunk)
 {
 	HeapTuple	tuple;
 	Datum		values[LIST_COLUMNS];
 	int32		chunk_no;
 	int64		byte_offset;
-	Datum		chunk;
 
-	/* What the index remembers between calls must outlive the chunk. */
-	MemoryContextSwitchTo(reader->context);
-	tuple = systable_getnext_ordered(reader->list_scan, ForwardScanDirection);
-	MemoryContextSwitchTo(reader->per_chunk);
+	tuple = systable_getnext_ordered(reader->scan, ForwardScanDirection);
+	MemoryContextReset(reader->per_entry);
 	if (tuple == NULL)
 	{
 		if (reader->chunk_offset != reader->expected_size)
@@ -160,138 +197,103 @@ read_chunk(MrStorageReader *reader)
 	if (!mr_table_columns(reader->lists.rel, tuple, LIST_COLUMNS, values))
 		return damaged(reader, "is listed with a null column");
 	chunk_no = DatumGetInt32(values[LIST_CHUNK_NO - 1]);
-	chunk = values[LIST_CHUNK - 1];
+	*chunk = *DatumGetUUIDP(values[LIST_CHUNK - 1]);
 	byte_offset = DatumGetInt64(values[LIST_BYTE_OFFSET - 1]);
 
-	if (chunk_no != reader->chunk_no)
-		return damaged(reader,
-					   psprintf("is missing: an entry numbered %d is in its place",
-								chunk_no));
 	if (byte_offset != (int64) reader->chunk_offset)
 		return damaged(reader,
-					   psprintf("is listed at byte offset " INT64_FORMAT,
+					   psprintf("is missing: one at byte offset " INT64_FORMAT " is in its place",
 								byte_offset));
-	if (!find_chunk(reader, chunk))
-		return false;
-
-	reader->chunk_len = 0;
-	reader->piece_no = 0;
-	reader->piece_scan = mr_table_scan(&reader->pieces, BTEqualStrategyNumber,
-									   F_UUID_EQ, chunk, reader->snapshot);
+	if (chunk_no != reader->chunk_no)
+		return damaged(reader, psprintf("is numbered %d", chunk_no));
 	return true;
 }
 
 /*
- * Look up the chunk that is next and set chunk_size.  Returns false at damage.
+ * Begin to read a chunk; get it, or its first piece that was asked for.
+ * Returns false at damage.
  */
 static bool
-find_chunk(MrStorageReader *reader, Datum chunk)
+begin_chunk(MrStorageReader *reader, const pg_uuid_t *key, const char **data,
+			Size *len)
 {
-	SysScanDesc scan;
-	HeapTuple	tuple;
-	Datum		values[CHUNK_COLUMNS];
-	bool		found;
-	bool		complete;
-	bool		twice;
-	int32		raw_size;
-	int32		stored_size;
-	int16		codec;
+	MrChunk		chunk;
+	bool		whole;
 
-	scan = mr_table_scan(&reader->chunks, BTEqualStrategyNumber, F_UUID_EQ,
-						 chunk, reader->snapshot);
-	tuple = systable_getnext_ordered(scan, ForwardScanDirection);
-	found = tuple != NULL;
-	complete = found && mr_table_columns(reader->chunks.rel, tuple,
-										 CHUNK_COLUMNS, values);
-	twice = found &&
-		systable_getnext_ordered(scan, ForwardScanDirection) != NULL;
-	systable_endscan_ordered(scan);
-
-	if (!found)
-		return damaged(reader, "has no row in modelreg.chunk");
-	if (!complete)
-		return damaged(reader, "has a null column in modelreg.chunk");
-
-	/* Sizes and codec are passed by value: they outlive the scan. */
-	raw_size = DatumGetInt32(values[CHUNK_RAW_SIZE - 1]);
-	stored_size = DatumGetInt32(values[CHUNK_STORED_SIZE - 1]);
-	codec = DatumGetInt16(values[CHUNK_CODEC - 1]);
-
-	if (codec != CODEC_NONE)
-		return damaged(reader,
-					   psprintf("is stored with codec %d, which is not supported",
-								codec));
-	if (raw_size <= 0 || stored_size != raw_size)
-		return damaged(reader,
-					   psprintf("cannot have %d bytes, and %d as stored",
-								raw_size, stored_size));
-	if (raw_size > reader->expected_size - reader->chunk_offset)
+	if (!mr_chunk_find(reader->chunks, key, &chunk))
+		return chunk_damaged(reader);
+	whole = reader->check || chunk.codec != MR_CODEC_NONE;
+	if (!mr_chunk_open(reader->chunks, &chunk,
+					   whole ? 0 : reader->skip / PIECE_SIZE))
+		return chunk_damaged(reader);
+	if (chunk.raw_size > reader->expected_size - reader->chunk_offset)
 		return damaged(reader,
 					   psprintf("goes beyond the artifact's " UINT64_FORMAT " bytes",
 								reader->expected_size));
-	if (twice)
-		return damaged(reader, "has two rows in modelreg.chunk");
+	if (chunk.raw_size <= reader->skip)
+		return damaged(reader,
+					   psprintf("has %d bytes, and no chunk follows",
+								chunk.raw_size));
+	reader->chunk_size = chunk.raw_size;
 
-	reader->chunk_size = raw_size;
+	if (!whole)
+	{
+		reader->in_chunk = true;
+		reader->skip %= PIECE_SIZE;
+		return read_piece(reader, data, len);
+	}
+
+	if (!mr_chunk_whole(reader->chunks, reader->check, data))
+		return chunk_damaged(reader);
+	*data += reader->skip;
+	*len = chunk.raw_size - reader->skip;
+	finish_chunk(reader);
 	return true;
 }
 
 /*
- * Get the next piece of the chunk.  Returns false at the chunk's end or at
- * damage.
+ * Get the next piece of the chunk.  Returns false at its end, or at damage.
  */
 static bool
 read_piece(MrStorageReader *reader, const char **data, Size *len)
 {
-	HeapTuple	tuple;
-	Datum		values[PIECE_COLUMNS];
-	int32		left = reader->chunk_size - reader->chunk_len;
-	int32		expected_len = Min(left, PIECE_SIZE);
-	int32		piece_no;
-	struct varlena *piece;
+	const char *problem;
 
-	tuple = systable_getnext_ordered(reader->piece_scan, ForwardScanDirection);
-	if (tuple == NULL)
+	if (mr_chunk_next(reader->chunks, data, len))
 	{
-		if (left > 0)
-			return damaged(reader, psprintf("lacks piece %d",
-											reader->piece_no));
-		systable_endscan_ordered(reader->piece_scan);
-		reader->piece_scan = NULL;
-		MemoryContextReset(reader->per_chunk);
-		reader->chunk_no++;
-		reader->chunk_offset += reader->chunk_size;
-		return false;
+		*data += reader->skip;
+		*len -= reader->skip;
+		reader->skip = 0;
+		return true;
 	}
+	if (mr_chunk_health(reader->chunks, &problem) != MR_WHOLE)
+		return chunk_damaged(reader);
 
-	if (!mr_table_columns(reader->pieces.rel, tuple, PIECE_COLUMNS, values))
-		return damaged(reader, psprintf("has a null column in piece %d",
-										reader->piece_no));
-	piece_no = DatumGetInt32(values[PIECE_PIECE_NO - 1]);
-	piece = (struct varlena *) DatumGetPointer(values[PIECE_DATA - 1]);
+	finish_chunk(reader);
+	return false;
+}
 
-	if (piece_no < reader->piece_no)
-		return damaged(reader, psprintf("has an extra piece %d", piece_no));
-	if (left == 0)
-		return damaged(reader, psprintf("has a piece %d beyond its %d bytes",
-										piece_no, reader->chunk_size));
-	if (piece_no > reader->piece_no)
-		return damaged(reader, psprintf("lacks piece %d", reader->piece_no));
-	if (VARATT_IS_EXTERNAL(piece) || VARATT_IS_COMPRESSED(piece))
-		return damaged(reader,
-					   psprintf("has piece %d compressed or out of line",
-								piece_no));
-	if (VARSIZE_ANY_EXHDR(piece) != expected_len)
-		return damaged(reader,
-					   psprintf("has %zu bytes in piece %d instead of %d",
-								(Size) VARSIZE_ANY_EXHDR(piece), piece_no,
-								expected_len));
+static void
+finish_chunk(MrStorageReader *reader)
+{
+	reader->in_chunk = false;
+	reader->skip = 0;
+	reader->chunk_no++;
+	reader->chunk_offset += reader->chunk_size;
+}
 
-	reader->chunk_len += expected_len;
-	reader->piece_no++;
-	*data = VARDATA_ANY(piece);
-	*len = expected_len;
-	return true;
+/*
+ * Stop reading because the reader of chunks did.  Returns false.
+ */
+static bool
+chunk_damaged(MrStorageReader *reader)
+{
+	const char *problem;
+	MrHealth	health = mr_chunk_health(reader->chunks, &problem);
+
+	damaged(reader, problem);
+	reader->health = health;
+	return false;
 }
 
 /*
@@ -304,6 +306,7 @@ damaged(MrStorageReader *reader, const char *what)
 
 	reader->problem = psprintf("chunk %d at byte offset " UINT64_FORMAT " %s",
 							   reader->chunk_no, reader->chunk_offset, what);
+	reader->health = MR_DAMAGED;
 	reader->finished = true;
 	MemoryContextSwitchTo(oldcontext);
 	return false;

@@ -87,6 +87,25 @@ mr_table_scan(MrIndexedTable *table, StrategyNumber strategy,
 }
 
 /*
+ * The same for rows whose first indexed column equals the key, and whose second
+ * compares with key2 as strategy2 and procedure2 say.
+ */
+SysScanDesc
+mr_table_scan_from(MrIndexedTable *table, RegProcedure procedure, Datum key,
+				   StrategyNumber strategy2, RegProcedure procedure2,
+				   Datum key2, Snapshot snapshot)
+{
+	int2vector *columns = &table->index->rd_index->indkey;
+	ScanKeyData scan_keys[2];
+
+	ScanKeyInit(&scan_keys[0], columns->values[0], BTEqualStrategyNumber,
+				procedure, key);
+	ScanKeyInit(&scan_keys[1], columns->values[1], strategy2, procedure2, key2);
+	return systable_beginscan_ordered(table->rel, table->index, snapshot, 2,
+									  scan_keys);
+}
+
+/*
  * Get the first columns of a row.  Returns false if one is null.
  */
 bool

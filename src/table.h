@@ -33,6 +33,11 @@ extern void mr_table_close_indexed(MrIndexedTable *table);
 extern SysScanDesc mr_table_scan(MrIndexedTable *table, StrategyNumber strategy,
 								 RegProcedure procedure, Datum key,
 								 Snapshot snapshot);
+extern SysScanDesc mr_table_scan_from(MrIndexedTable *table,
+									  RegProcedure procedure, Datum key,
+									  StrategyNumber strategy2,
+									  RegProcedure procedure2, Datum key2,
+									  Snapshot snapshot);
 extern bool mr_table_columns(Relation rel, HeapTuple tuple, int ncolumns,
 							 Datum *values);
 

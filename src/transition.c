@@ -103,6 +103,16 @@ mr_transition_raise_protected(const char *model_id)
 }
 
 /*
+ * Whether the model may have more versions than it keeps.
+ */
+bool
+mr_transition_may_have_excess(const MrModel *model)
+{
+	return model->max_versions >= 0 &&
+		model->last_version_number > model->max_versions;
+}
+
+/*
  * Removes up to limit of the locked model's versions beyond its newest
  * max_versions, oldest first; with spare_live not those in production and
  * canary.  Returns how many.
@@ -114,8 +124,7 @@ mr_transition_remove_excess(const MrModel *model, bool spare_live, int limit,
 	char	  **excess;
 	uint64		count;
 
-	if (model->max_versions < 0 ||
-		model->last_version_number <= model->max_versions)
+	if (!mr_transition_may_have_excess(model))
 		return 0;
 
 	count = mr_version_excess(&model->key, model->max_versions, spare_live,

@@ -24,6 +24,7 @@ extern uint64 mr_transition_demote_incumbents(const MrModel *model,
 											  const char *successor);
 extern void mr_transition_remove(const char *model_id, MrCause cause);
 pg_noreturn extern void mr_transition_raise_protected(const char *model_id);
+extern bool mr_transition_may_have_excess(const MrModel *model);
 extern int	mr_transition_remove_excess(const MrModel *model, bool spare_live,
 										int limit, MrCause cause);
 extern void mr_transition_require_mover(const MrVersion *version, MrStage to);

@@ -17,6 +17,7 @@
 #include "postgres.h"
 
 #include "datatype/timestamp.h"
+#include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
 
 #include "uuid7.h"
@@ -54,4 +55,13 @@ mr_uuid7(pg_uuid_t *out)
 	out->data[6] = 0x70 | ((tick >> 8) & 0x0f); /* version 7 */
 	out->data[7] = (uint8) tick;
 	out->data[8] = 0x80 | (out->data[8] & 0x3f);	/* variant of RFC 9562 */
+}
+
+/*
+ * A UUID as text, palloc'd.
+ */
+char *
+mr_uuid_text(const pg_uuid_t *uuid)
+{
+	return DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(uuid)));
 }

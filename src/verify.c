@@ -21,9 +21,10 @@
 #include "actor.h"
 #include "args.h"
 #include "artifact.h"
-#include "catalog_artifact.h"
+#include "catalog_content.h"
 #include "catalog_version.h"
 #include "digest.h"
+#include "uploading.h"
 
 /* Columns of modelreg_verify */
 #define VERIFY_COLUMNS 5
@@ -65,7 +66,7 @@ verify_versions(FunctionCallInfo fcinfo)
 	MemoryContext context;
 	const char *checksum = NULL;
 	char	   *actual = NULL;
-	char	   *damage = NULL;
+	const char *damage = NULL;
 
 	if (model_id && count == 0)
 		mr_version_raise_unknown(model_id);
@@ -75,6 +76,7 @@ verify_versions(FunctionCallInfo fcinfo)
 	for (uint64 i = 0; i < count; i++)
 	{
 		MrReference *r = &references[i];
+		MrArtifactRow row;
 		uint8		sha256[MR_SHA256_LEN];
 		uint8		digest[MR_SHA256_LEN];
 		char	   *problem;
@@ -89,18 +91,14 @@ verify_versions(FunctionCallInfo fcinfo)
 			old_context = MemoryContextSwitchTo(context);
 			checksum = r->checksum;
 			actual = NULL;
-			if (r->storage == NULL)
-				damage = pstrdup("the artifact is missing");
+			if (!mr_digest_from_hex(r->checksum, sha256))
+				damage = "the checksum is malformed";
+			else if (!mr_artifact_row_get(sha256, MR_SIGHT_ACTIVE, &row))
+				damage = "the artifact is missing";
 			else
 			{
-				const char *found;
-
-				if (!mr_digest_from_hex(r->checksum, sha256))
-					elog(ERROR, "checksum of model version \"%s\" is malformed",
-						 r->model_id);
-				found = mr_artifact_check(sha256, r->stored_size, r->storage,
-										  digest);
-				damage = found ? pstrdup(found) : NULL;
+				(void) mr_artifact_check(&row, GetActiveSnapshot(), digest,
+										 &damage);
 				actual = mr_digest_hex(digest);
 			}
 		}
@@ -125,18 +123,34 @@ verify_orphans(FunctionCallInfo fcinfo)
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	MrArtifactRow *rows;
 	uint64		count = mr_artifact_row_unused(&rows);
+	uint64		used;
 
 	for (uint64 i = 0; i < count; i++)
 	{
 		uint8		digest[MR_SHA256_LEN];
-		const char *damage = mr_artifact_check(rows[i].sha256,
-											   rows[i].artifact_size,
-											   rows[i].storage, digest);
+		const char *damage;
 
+		(void) mr_artifact_check(&rows[i], GetActiveSnapshot(), digest,
+								 &damage);
 		return_row(result, NULL, damage == NULL,
 				   mr_digest_hex(rows[i].sha256), mr_digest_hex(digest),
 				   join_problems(damage,
 								 "no version uses the artifact; the next cleanup removes it"));
+	}
+	mr_content_count_discarded(&count, &used);
+	if (count > used)
+		return_row(result, NULL, true, NULL, NULL,
+				   psprintf(UINT64_FORMAT " discarded contents wait for the next cleanup",
+							count - used));
+	if (used > 0)
+		return_row(result, NULL, false, NULL, NULL,
+				   psprintf(UINT64_FORMAT " contents are discarded and in use",
+							used));
+	if (mr_upload_is_any_open())
+	{
+		return_row(result, NULL, true, NULL, NULL,
+				   "an upload of this transaction is not finished: chunks of no artifact are not looked for");
+		return (Datum) 0;
 	}
 	mr_storage_database.orphans(GetActiveSnapshot(), report_orphan, result);
 	return (Datum) 0;

@@ -127,26 +127,29 @@ CREATE TABLE modelreg.artifact (
 		CONSTRAINT artifact_pkey PRIMARY KEY,
 	artifact_size bigint NOT NULL,
 	storage text COLLATE "C" NOT NULL DEFAULT 'database',
+	content uuid NOT NULL
+		CONSTRAINT artifact_content_key UNIQUE,
 	stored_at timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
 COMMENT ON TABLE modelreg.artifact IS 'The stored artifacts, each once however many versions share it; cleanup removes what no version uses.';
 COMMENT ON COLUMN modelreg.artifact.sha256 IS 'SHA-256 of the bytes (32 bytes); model_version.checksum is its hexadecimal form.';
 COMMENT ON COLUMN modelreg.artifact.artifact_size IS 'Size in bytes.';
 COMMENT ON COLUMN modelreg.artifact.storage IS 'Where the bytes are: database.';
+COMMENT ON COLUMN modelreg.artifact.content IS 'Key of the bytes in that storage (UUID version 7); another one after a repair.';
 COMMENT ON COLUMN modelreg.artifact.stored_at IS 'When the bytes were first stored.';
 
 CREATE TABLE modelreg.artifact_chunk (
-	sha256 bytea NOT NULL,
+	content uuid NOT NULL,
 	chunk_no integer NOT NULL,
 	chunk uuid NOT NULL,
 	byte_offset bigint NOT NULL,
-	CONSTRAINT artifact_chunk_pkey PRIMARY KEY (sha256, chunk_no)
+	CONSTRAINT artifact_chunk_pkey PRIMARY KEY (content, byte_offset)
 );
 CREATE INDEX artifact_chunk_chunk_idx ON modelreg.artifact_chunk (chunk);
-COMMENT ON TABLE modelreg.artifact_chunk IS 'Which chunks an artifact consists of, in order.';
-COMMENT ON COLUMN modelreg.artifact_chunk.sha256 IS 'The artifact (modelreg.artifact.sha256).';
+COMMENT ON TABLE modelreg.artifact_chunk IS 'Which chunks an artifact in the database consists of, in order; unfinished uploads included.';
+COMMENT ON COLUMN modelreg.artifact_chunk.content IS 'The bytes (modelreg.artifact.content, modelreg.upload.upload_id or modelreg.discarded_content.content).';
 COMMENT ON COLUMN modelreg.artifact_chunk.chunk_no IS 'Position of the chunk in the artifact, from 0.';
-COMMENT ON COLUMN modelreg.artifact_chunk.chunk IS 'The chunk (modelreg.chunk.chunk).';
+COMMENT ON COLUMN modelreg.artifact_chunk.chunk IS 'The chunk (modelreg.chunk.chunk); artifacts share chunks.';
 COMMENT ON COLUMN modelreg.artifact_chunk.byte_offset IS 'Offset of the chunk''s first byte in the artifact.';
 
 CREATE TABLE modelreg.chunk (
@@ -156,13 +159,17 @@ CREATE TABLE modelreg.chunk (
 		CONSTRAINT chunk_raw_size_check CHECK (raw_size OPERATOR(pg_catalog.>) 0),
 	stored_size integer NOT NULL
 		CONSTRAINT chunk_stored_size_check CHECK (stored_size OPERATOR(pg_catalog.>) 0),
-	codec smallint NOT NULL DEFAULT 0
+	codec smallint NOT NULL DEFAULT 0,
+	xxh3 uuid NOT NULL
 );
-COMMENT ON TABLE modelreg.chunk IS 'Runs of artifact bytes, each held in rows of chunk_piece.';
+-- not unique: bytes are compared before a chunk is shared
+CREATE INDEX chunk_xxh3_idx ON modelreg.chunk (xxh3);
+COMMENT ON TABLE modelreg.chunk IS 'Runs of artifact bytes, cut by content, each stored once and held in rows of chunk_piece.';
 COMMENT ON COLUMN modelreg.chunk.chunk IS 'Identity (UUID version 7).';
 COMMENT ON COLUMN modelreg.chunk.raw_size IS 'Size of the bytes as registered.';
 COMMENT ON COLUMN modelreg.chunk.stored_size IS 'Size of the bytes as stored.';
-COMMENT ON COLUMN modelreg.chunk.codec IS 'How the bytes are stored: 0 = as they are.';
+COMMENT ON COLUMN modelreg.chunk.codec IS 'How the bytes are stored: 0 = as they are, 1 = lz4 (a block), 2 = zstd (a frame).';
+COMMENT ON COLUMN modelreg.chunk.xxh3 IS 'XXH3 (128 bits, canonical) of the bytes as registered, by which equal chunks are found.';
 
 -- A row of 8,096 bytes fills a page.  The table must never gain a column: a
 -- wider row would no longer fit.
@@ -177,6 +184,52 @@ COMMENT ON TABLE modelreg.chunk_piece IS 'The bytes of the chunks in rows that f
 COMMENT ON COLUMN modelreg.chunk_piece.chunk IS 'The chunk (modelreg.chunk.chunk).';
 COMMENT ON COLUMN modelreg.chunk_piece.piece_no IS 'Position of the piece in the chunk, from 0.';
 COMMENT ON COLUMN modelreg.chunk_piece.data IS 'Up to 8,096 bytes; every piece but a chunk''s last has exactly as many.';
+
+CREATE TABLE modelreg.upload (
+	upload_id uuid NOT NULL
+		CONSTRAINT upload_pkey PRIMARY KEY,
+	created_by text COLLATE "C" NOT NULL,
+	created_at timestamptz NOT NULL,
+	last_append_at timestamptz NOT NULL,
+	expected_size bigint,
+	bytes_held bigint NOT NULL DEFAULT 0,
+	storage text COLLATE "C" NOT NULL DEFAULT 'database',
+	progress uuid NOT NULL,
+	state bytea
+);
+ALTER TABLE modelreg.upload ALTER COLUMN state SET STORAGE EXTERNAL;
+COMMENT ON TABLE modelreg.upload IS 'Unfinished streaming uploads; cleanup removes those without an append for modelreg.upload_expiry.';
+COMMENT ON COLUMN modelreg.upload.upload_id IS 'Identity (UUID version 7), and key of the bytes stored so far.';
+COMMENT ON COLUMN modelreg.upload.created_by IS 'Role that began it; it and admins may go on with it.';
+COMMENT ON COLUMN modelreg.upload.created_at IS 'When it was begun.';
+COMMENT ON COLUMN modelreg.upload.last_append_at IS 'When bytes were last committed; when it was begun, if none were.';
+COMMENT ON COLUMN modelreg.upload.expected_size IS 'Size in bytes that it was announced with; NULL: not announced.';
+COMMENT ON COLUMN modelreg.upload.bytes_held IS 'Bytes committed so far: the byte_offset to go on from.';
+COMMENT ON COLUMN modelreg.upload.storage IS 'Where the bytes are: database.';
+COMMENT ON COLUMN modelreg.upload.progress IS 'Changes with each commit of bytes, so that a session knows whether another one went on.';
+COMMENT ON COLUMN modelreg.upload.state IS 'What the storage needs to go on, the bytes of the last, incomplete chunk included.';
+
+CREATE TABLE modelreg.discarded_content (
+	content uuid NOT NULL
+		CONSTRAINT discarded_content_pkey PRIMARY KEY,
+	storage text COLLATE "C" NOT NULL DEFAULT 'database',
+	discarded_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+);
+COMMENT ON TABLE modelreg.discarded_content IS 'Bytes that nothing refers to any more; cleanup removes them.';
+COMMENT ON COLUMN modelreg.discarded_content.content IS 'Key of the bytes in the storage.';
+COMMENT ON COLUMN modelreg.discarded_content.storage IS 'Where the bytes are: database.';
+COMMENT ON COLUMN modelreg.discarded_content.discarded_at IS 'Since when.';
+
+CREATE TABLE modelreg.artifact_check (
+	sha256 bytea NOT NULL
+		CONSTRAINT artifact_check_pkey PRIMARY KEY,
+	verified_at timestamptz NOT NULL,
+	problem text
+);
+COMMENT ON TABLE modelreg.artifact_check IS 'When modelreg_scrub last read each artifact, and what it found; see the view artifact_health.';
+COMMENT ON COLUMN modelreg.artifact_check.sha256 IS 'The artifact (modelreg.artifact.sha256).';
+COMMENT ON COLUMN modelreg.artifact_check.verified_at IS 'When its bytes were last read and compared with their SHA-256.';
+COMMENT ON COLUMN modelreg.artifact_check.problem IS 'What was wrong; NULL: nothing.';
 
 CREATE TABLE modelreg.stage_rule (
 	from_stage modelreg.deployment_stage NOT NULL,
@@ -224,7 +277,7 @@ COMMENT ON TABLE modelreg.audit_event IS 'The append-only audit trail: a hash ch
 COMMENT ON COLUMN modelreg.audit_event.model_key IS 'The chain: the model''s key, or the nil UUID for events of the registry as a whole.';
 COMMENT ON COLUMN modelreg.audit_event.seq IS 'Number of the event in its chain, from 1 without gaps.';
 COMMENT ON COLUMN modelreg.audit_event.at IS 'When it happened; increases within a chain.';
-COMMENT ON COLUMN modelreg.audit_event.event IS 'What happened: register, stage, update, delete, model_create, model_update, model_rename, model_delete, stage_rule, metric_direction, cleanup.';
+COMMENT ON COLUMN modelreg.audit_event.event IS 'What happened: register, stage, update, delete, model_create, model_update, model_rename, model_delete, stage_rule, metric_direction, cleanup, repair.';
 COMMENT ON COLUMN modelreg.audit_event.model_name IS 'Name of the model at that time (checked against the chain by modelreg_audit_verify); NULL in the registry chain.';
 COMMENT ON COLUMN modelreg.audit_event.model_id IS 'The version concerned, if one was.';
 COMMENT ON COLUMN modelreg.audit_event.session_user_name IS 'Role that the session logged in as.';
@@ -243,6 +296,9 @@ SELECT pg_catalog.pg_extension_config_dump('modelreg.artifact'::pg_catalog.regcl
 SELECT pg_catalog.pg_extension_config_dump('modelreg.artifact_chunk'::pg_catalog.regclass, ''::pg_catalog.text);
 SELECT pg_catalog.pg_extension_config_dump('modelreg.chunk'::pg_catalog.regclass, ''::pg_catalog.text);
 SELECT pg_catalog.pg_extension_config_dump('modelreg.chunk_piece'::pg_catalog.regclass, ''::pg_catalog.text);
+SELECT pg_catalog.pg_extension_config_dump('modelreg.upload'::pg_catalog.regclass, ''::pg_catalog.text);
+SELECT pg_catalog.pg_extension_config_dump('modelreg.discarded_content'::pg_catalog.regclass, ''::pg_catalog.text);
+SELECT pg_catalog.pg_extension_config_dump('modelreg.artifact_check'::pg_catalog.regclass, ''::pg_catalog.text);
 SELECT pg_catalog.pg_extension_config_dump('modelreg.stage_rule'::pg_catalog.regclass, ''::pg_catalog.text);
 SELECT pg_catalog.pg_extension_config_dump('modelreg.metric_direction'::pg_catalog.regclass, ''::pg_catalog.text);
 SELECT pg_catalog.pg_extension_config_dump('modelreg.audit_event'::pg_catalog.regclass, ''::pg_catalog.text);

@@ -145,6 +145,11 @@ CREATE FUNCTION modelreg.stamp_version() RETURNS trigger
 COMMENT ON FUNCTION modelreg.stamp_version() IS
 	'Sets deployed_at when a version moves to another stage, whoever moves it.';
 
+CREATE FUNCTION modelreg.guard_internal() RETURNS trigger
+	LANGUAGE c AS 'MODULE_PATHNAME', 'modelreg_guard_internal';
+COMMENT ON FUNCTION modelreg.guard_internal() IS
+	'Row guard of modelreg.upload and modelreg.artifact_check, which only our functions write.';
+
 CREATE FUNCTION modelreg.guard_bytes() RETURNS trigger
 	LANGUAGE c AS 'MODULE_PATHNAME', 'modelreg_guard_bytes';
 COMMENT ON FUNCTION modelreg.guard_bytes() IS
@@ -192,7 +197,19 @@ CREATE FUNCTION modelreg.cleanup_artifacts(batch_size integer) RETURNS integer
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'modelreg_cleanup_artifacts';
 COMMENT ON FUNCTION modelreg.cleanup_artifacts(integer) IS
-	'Removes up to batch_size artifacts that no version uses, with their bytes; returns how many it removed.';
+	'Step of modelreg_cleanup: removes up to batch_size artifacts that no version uses, and leaves their bytes to cleanup_contents; returns how many it looked at.';
+
+CREATE FUNCTION modelreg.cleanup_uploads(batch_size integer) RETURNS integer
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'modelreg_cleanup_uploads';
+COMMENT ON FUNCTION modelreg.cleanup_uploads(integer) IS
+	'Step of modelreg_cleanup: removes a batch of abandoned uploads and returns how many.';
+
+CREATE FUNCTION modelreg.cleanup_contents(batch_size integer, after uuid) RETURNS uuid
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'modelreg_cleanup_contents';
+COMMENT ON FUNCTION modelreg.cleanup_contents(integer, uuid) IS
+	'Step of modelreg_cleanup: removes the bytes of up to batch_size discarded contents that follow the content after, as far as 256 MB go; returns the content to go on after, NULL at the end.';
 
 CREATE FUNCTION modelreg.cleanup_end() RETURNS void
 	LANGUAGE c VOLATILE PARALLEL UNSAFE

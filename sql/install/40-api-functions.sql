@@ -36,6 +36,81 @@ CREATE FUNCTION @extschema@.modelreg_load(
 COMMENT ON FUNCTION @extschema@.modelreg_load(text, boolean) IS
 	'The bytes of a version, checked against its SHA-256 (XX001 if they differ) unless verify_checksum, or by default modelreg.verify_checksums, is off. 42704 if there is no such version. Takes no locks; works on a replica.';
 
+-- Streaming
+CREATE FUNCTION @extschema@.modelreg_upload_begin(
+	expected_size bigint DEFAULT NULL
+) RETURNS uuid
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'modelreg_upload_begin';
+COMMENT ON FUNCTION @extschema@.modelreg_upload_begin(bigint) IS
+	'Begins a streaming upload of an artifact of any size, in one transaction or over many; expected_size in bytes, if it is known, is checked at the end. Needs modelreg_writer.';
+
+CREATE FUNCTION @extschema@.modelreg_upload_append(
+	upload_id uuid,
+	data bytea,
+	byte_offset bigint DEFAULT NULL
+) RETURNS bigint
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'modelreg_upload_append';
+COMMENT ON FUNCTION @extschema@.modelreg_upload_append(uuid, bytea, bigint) IS
+	'Appends to an upload, best in parts of 1 to 4 MB, and returns how many bytes it holds then. byte_offset, if given, must be what it held before (22023, with the right one as hint). For the role that began the upload, and modelreg_admin. Locks the upload to the end of the transaction.';
+
+CREATE FUNCTION @extschema@.modelreg_upload_status(
+	upload_id uuid
+) RETURNS TABLE (
+	bytes_held bigint,
+	expected_size bigint,
+	created_by text,
+	created_at timestamptz,
+	last_append_at timestamptz,
+	expires_at timestamptz
+)
+	LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 1
+	AS 'MODULE_PATHNAME', 'modelreg_upload_status';
+COMMENT ON FUNCTION @extschema@.modelreg_upload_status(uuid) IS
+	'How far an upload is: bytes_held is the byte_offset to go on from, after a lost connection say. 42704 if there is no such upload. For the role that began it, and modelreg_admin.';
+
+CREATE FUNCTION @extschema@.modelreg_upload_abort(
+	upload_id uuid
+) RETURNS void
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'modelreg_upload_abort';
+COMMENT ON FUNCTION @extschema@.modelreg_upload_abort(uuid) IS
+	'Ends an upload without registering it; the next cleanup removes its bytes. For the role that began it, and modelreg_admin.';
+
+CREATE FUNCTION @extschema@.modelreg_register_upload(
+	upload_id uuid,
+	model_type text,
+	version text DEFAULT NULL,
+	model_name text DEFAULT NULL,
+	performance_metrics jsonb DEFAULT '{}',
+	deployment_stage text DEFAULT 'development',
+	tags text[] DEFAULT '{}',
+	notes text DEFAULT '',
+	model_config jsonb DEFAULT '{}',
+	training_metadata jsonb DEFAULT '{}',
+	dataset_version text DEFAULT NULL,
+	parent_ids text[] DEFAULT '{}',
+	created_at timestamptz DEFAULT NULL,
+	expected_checksum text DEFAULT NULL
+) RETURNS modelreg.model_version
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'modelreg_register_upload';
+COMMENT ON FUNCTION @extschema@.modelreg_register_upload(uuid, text, text, text, jsonb, text, text[], text, jsonb, jsonb, text, text[], timestamptz, text) IS
+	'Registers what was uploaded as a model version, as modelreg_register does, and ends the upload. For the role that began it, and modelreg_admin.';
+
+CREATE FUNCTION @extschema@.modelreg_download(
+	model_id text,
+	byte_offset bigint DEFAULT 0,
+	length bigint DEFAULT NULL,
+	piece_size integer DEFAULT 1048576
+) RETURNS SETOF bytea
+	LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 100
+	AS 'MODULE_PATHNAME', 'modelreg_download';
+COMMENT ON FUNCTION @extschema@.modelreg_download(text, bigint, bigint, integer) IS
+	'The bytes of a version, or length of them from byte_offset on, in rows of piece_size bytes (at most 16 MB). Streams in a select list, in COPY (SELECT ...) TO STDOUT and from a cursor; in FROM it would be materialized. The last row of a whole artifact comes only if its SHA-256 is right, a range only if its chunks match their checksums (XX001), unless modelreg.verify_checksums is off. Takes no locks; works on a replica.';
+
+-- Finding
 CREATE FUNCTION @extschema@.modelreg_load_latest(
 	model_type text DEFAULT NULL,
 	deployment_stage text DEFAULT NULL,

@@ -22,6 +22,15 @@ CREATE TRIGGER chunk_statement_guard
 CREATE TRIGGER chunk_piece_statement_guard
 	BEFORE INSERT OR TRUNCATE ON modelreg.chunk_piece
 	FOR EACH STATEMENT EXECUTE FUNCTION modelreg.guard_statement();
+CREATE TRIGGER upload_statement_guard
+	BEFORE INSERT OR TRUNCATE ON modelreg.upload
+	FOR EACH STATEMENT EXECUTE FUNCTION modelreg.guard_statement();
+CREATE TRIGGER discarded_content_statement_guard
+	BEFORE INSERT OR TRUNCATE ON modelreg.discarded_content
+	FOR EACH STATEMENT EXECUTE FUNCTION modelreg.guard_statement();
+CREATE TRIGGER artifact_check_statement_guard
+	BEFORE INSERT OR TRUNCATE ON modelreg.artifact_check
+	FOR EACH STATEMENT EXECUTE FUNCTION modelreg.guard_statement();
 CREATE TRIGGER stage_rule_statement_guard
 	BEFORE INSERT OR TRUNCATE ON modelreg.stage_rule
 	FOR EACH STATEMENT EXECUTE FUNCTION modelreg.guard_statement();
@@ -50,6 +59,15 @@ CREATE TRIGGER chunk_row_guard
 CREATE TRIGGER chunk_piece_row_guard
 	BEFORE UPDATE OR DELETE ON modelreg.chunk_piece
 	FOR EACH ROW EXECUTE FUNCTION modelreg.guard_bytes();
+CREATE TRIGGER upload_row_guard
+	BEFORE UPDATE OR DELETE ON modelreg.upload
+	FOR EACH ROW EXECUTE FUNCTION modelreg.guard_internal();
+CREATE TRIGGER discarded_content_row_guard
+	BEFORE UPDATE OR DELETE ON modelreg.discarded_content
+	FOR EACH ROW EXECUTE FUNCTION modelreg.guard_bytes();
+CREATE TRIGGER artifact_check_row_guard
+	BEFORE UPDATE OR DELETE ON modelreg.artifact_check
+	FOR EACH ROW EXECUTE FUNCTION modelreg.guard_internal();
 CREATE TRIGGER stage_rule_row_guard
 	BEFORE UPDATE OR DELETE ON modelreg.stage_rule
 	FOR EACH ROW EXECUTE FUNCTION modelreg.guard_setting();
@@ -92,6 +110,12 @@ ALTER TABLE modelreg.chunk ENABLE ALWAYS TRIGGER chunk_statement_guard;
 ALTER TABLE modelreg.chunk ENABLE ALWAYS TRIGGER chunk_row_guard;
 ALTER TABLE modelreg.chunk_piece ENABLE ALWAYS TRIGGER chunk_piece_statement_guard;
 ALTER TABLE modelreg.chunk_piece ENABLE ALWAYS TRIGGER chunk_piece_row_guard;
+ALTER TABLE modelreg.upload ENABLE ALWAYS TRIGGER upload_statement_guard;
+ALTER TABLE modelreg.upload ENABLE ALWAYS TRIGGER upload_row_guard;
+ALTER TABLE modelreg.discarded_content ENABLE ALWAYS TRIGGER discarded_content_statement_guard;
+ALTER TABLE modelreg.discarded_content ENABLE ALWAYS TRIGGER discarded_content_row_guard;
+ALTER TABLE modelreg.artifact_check ENABLE ALWAYS TRIGGER artifact_check_statement_guard;
+ALTER TABLE modelreg.artifact_check ENABLE ALWAYS TRIGGER artifact_check_row_guard;
 ALTER TABLE modelreg.stage_rule ENABLE ALWAYS TRIGGER stage_rule_statement_guard;
 ALTER TABLE modelreg.stage_rule ENABLE ALWAYS TRIGGER stage_rule_row_guard;
 ALTER TABLE modelreg.metric_direction ENABLE ALWAYS TRIGGER metric_direction_statement_guard;

@@ -39,29 +39,69 @@ COMMENT ON COLUMN modelreg.production_model.performance_metrics IS 'Its metrics.
 COMMENT ON COLUMN modelreg.production_model.tags IS 'Its labels.';
 COMMENT ON COLUMN modelreg.production_model.notes IS 'Its notes.';
 
+-- Sharing is counted within each model, and in the last row over all of them:
+-- the models' stored bytes add up to more than the whole if they share chunks.
 CREATE VIEW modelreg.storage_usage WITH (security_invoker = true) AS
-	SELECT u.model_name,
-		pg_catalog.sum(u.versions)::bigint AS versions,
-		pg_catalog.count(DISTINCT u.checksum) AS artifacts,
-		pg_catalog.sum(u.versions OPERATOR(pg_catalog.*) u.artifact_size)::bigint AS logical_bytes,
-		COALESCE(pg_catalog.sum(u.artifact_size) FILTER (WHERE u.first_use), 0)::bigint AS artifact_bytes
-	FROM (
-		SELECT v.model_name, v.checksum, pg_catalog.max(v.artifact_size) AS artifact_size,
-			pg_catalog.count(*) AS versions, true AS first_use
+	WITH used AS (
+		SELECT v.model_name, v.checksum, pg_catalog.count(*) AS versions,
+			pg_catalog.sum(v.artifact_size) AS logical_bytes,
+			pg_catalog.max(v.artifact_size) AS artifact_bytes
 		FROM modelreg.model_version AS v
-		GROUP BY v.model_name, v.checksum
-		UNION ALL
-		SELECT NULL, v.checksum, v.artifact_size, 1,
-			pg_catalog.row_number() OVER (PARTITION BY v.checksum) OPERATOR(pg_catalog.=) 1
-		FROM modelreg.model_version AS v
-	) AS u
-	GROUP BY u.model_name;
-COMMENT ON VIEW modelreg.storage_usage IS 'Bytes for each model, and in all (model_name NULL): as registered, and with equal artifacts counted once.';
+		GROUP BY GROUPING SETS ((v.model_name, v.checksum), (v.checksum))
+	), stored AS (
+		SELECT d.model_name, pg_catalog.sum(c.raw_size) AS raw_bytes,
+			pg_catalog.sum(c.stored_size) AS stored_bytes
+		FROM (
+			SELECT DISTINCT u.model_name, l.chunk
+			FROM used AS u
+			JOIN modelreg.artifact AS a
+				ON a.sha256 OPERATOR(pg_catalog.=) pg_catalog.decode(u.checksum, 'hex'::text)
+			JOIN modelreg.artifact_chunk AS l ON l.content OPERATOR(pg_catalog.=) a.content
+		) AS d
+		JOIN modelreg.chunk AS c ON c.chunk OPERATOR(pg_catalog.=) d.chunk
+		GROUP BY d.model_name
+	), summed AS (
+		SELECT u.model_name, pg_catalog.sum(u.versions) AS versions,
+			pg_catalog.count(*) AS artifacts,
+			pg_catalog.sum(u.logical_bytes) AS logical_bytes,
+			pg_catalog.sum(u.artifact_bytes) AS artifact_bytes
+		FROM used AS u
+		GROUP BY u.model_name
+	)
+	SELECT t.model_name, t.versions::bigint AS versions, t.artifacts,
+		t.logical_bytes::bigint AS logical_bytes,
+		t.artifact_bytes::bigint AS artifact_bytes,
+		COALESCE(s.stored_bytes, 0)::bigint AS stored_bytes,
+		(t.logical_bytes OPERATOR(pg_catalog.-) COALESCE(s.raw_bytes, 0))::bigint AS saved_by_sharing,
+		COALESCE(s.raw_bytes OPERATOR(pg_catalog.-) s.stored_bytes, 0)::bigint AS saved_by_compression
+	FROM summed AS t
+	LEFT JOIN stored AS s ON s.model_name IS NOT DISTINCT FROM t.model_name;
+COMMENT ON VIEW modelreg.storage_usage IS 'Bytes for each model, and in all (model_name NULL): as registered, as stored, and what sharing and compression save. Reads the whole directory of chunks.';
 COMMENT ON COLUMN modelreg.storage_usage.model_name IS 'The model; NULL: all together.';
 COMMENT ON COLUMN modelreg.storage_usage.versions IS 'How many versions there are.';
 COMMENT ON COLUMN modelreg.storage_usage.artifacts IS 'How many different artifacts they use.';
 COMMENT ON COLUMN modelreg.storage_usage.logical_bytes IS 'Sum of the versions'' sizes.';
 COMMENT ON COLUMN modelreg.storage_usage.artifact_bytes IS 'Sum of the sizes of the different artifacts.';
+COMMENT ON COLUMN modelreg.storage_usage.stored_bytes IS 'Bytes of the different chunks of these, as stored.';
+COMMENT ON COLUMN modelreg.storage_usage.saved_by_sharing IS 'What is saved by storing equal artifacts, and equal chunks of different ones, once.';
+COMMENT ON COLUMN modelreg.storage_usage.saved_by_compression IS 'What is saved by compressing chunks; logical_bytes is stored_bytes and both savings.';
+
+CREATE VIEW modelreg.artifact_health WITH (security_invoker = true) AS
+	SELECT pg_catalog.encode(a.sha256, 'hex'::text) AS checksum, a.artifact_size, a.stored_at,
+		c.verified_at, c.verified_at IS NOT NULL AND c.problem IS NULL AS ok, c.problem,
+		ARRAY(SELECT v.model_id FROM modelreg.model_version AS v
+			WHERE v.checksum OPERATOR(pg_catalog.=) pg_catalog.encode(a.sha256, 'hex'::text)
+			ORDER BY v.model_id) AS model_ids
+	FROM modelreg.artifact AS a
+	LEFT JOIN modelreg.artifact_check AS c ON c.sha256 OPERATOR(pg_catalog.=) a.sha256;
+COMMENT ON VIEW modelreg.artifact_health IS 'The stored artifacts, and what modelreg_scrub found when it last verified each.';
+COMMENT ON COLUMN modelreg.artifact_health.checksum IS 'SHA-256 of the artifact, hexadecimal.';
+COMMENT ON COLUMN modelreg.artifact_health.artifact_size IS 'Its size in bytes.';
+COMMENT ON COLUMN modelreg.artifact_health.stored_at IS 'When it was first stored.';
+COMMENT ON COLUMN modelreg.artifact_health.verified_at IS 'When it was last verified; NULL: not yet.';
+COMMENT ON COLUMN modelreg.artifact_health.ok IS 'Whether it was verified and is whole.';
+COMMENT ON COLUMN modelreg.artifact_health.problem IS 'What was wrong; NULL: nothing, or not yet verified.';
+COMMENT ON COLUMN modelreg.artifact_health.model_ids IS 'The versions that it belongs to.';
 
 CREATE VIEW modelreg.stage_history WITH (security_invoker = true) AS
 	SELECT s.model_name, s.model_id, s.stage, s.entered_at, s.left_at,

@@ -26,10 +26,11 @@ BEGIN
 	LOOP
 		LOOP
 			removed := modelreg.cleanup_versions(key, keep_production, batch_size);
-			EXIT WHEN removed OPERATOR(pg_catalog.=) 0;
 			deleted := deleted OPERATOR(pg_catalog.+) removed;
+			-- also if nothing went: the model must not stay locked
 			COMMIT;
 			SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+			EXIT WHEN removed OPERATOR(pg_catalog.=) 0;
 		END LOOP;
 	END LOOP;
 
@@ -40,11 +41,26 @@ BEGIN
 		SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 	END LOOP;
 
+	key := NULL;
+	LOOP
+		removed := modelreg.cleanup_uploads(batch_size);
+		EXIT WHEN removed OPERATOR(pg_catalog.=) 0;
+		COMMIT;
+		SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+	END LOOP;
+
+	LOOP
+		key := modelreg.cleanup_contents(batch_size, key);
+		COMMIT;
+		SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+		EXIT WHEN key IS NULL;
+	END LOOP;
+
 	PERFORM modelreg.cleanup_end();
 END
 $$;
 COMMENT ON PROCEDURE @extschema@.modelreg_cleanup(bigint, boolean, text, integer) IS
-	'Deletes the versions beyond the newest max_versions of each model, or of one, and then the artifacts that no version uses; commits after each batch. Versions in production and canary are kept unless keep_production is false. Needs modelreg_admin; not inside a transaction block (25001). deleted: how many versions went.';
+	'Deletes the versions beyond the newest max_versions of each model, or of one, and then the artifacts that no version uses and the uploads without an append for modelreg.upload_expiry; commits after each batch. Versions in production and canary are kept unless keep_production is false. Needs modelreg_admin; not inside a transaction block (25001). deleted: how many versions went.';
 
 CREATE FUNCTION @extschema@.modelreg_cleanup_preview(
 	keep_production boolean DEFAULT true,
@@ -189,3 +205,16 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.modelreg_unschedule_cleanup() IS
 	'Removes the calling role''s pg_cron job of modelreg_schedule_cleanup; false if there is none. Needs modelreg_admin.';
+
+-- Scrubbing
+CREATE FUNCTION @extschema@.modelreg_scrub(
+	max_bytes bigint DEFAULT 1073741824
+) RETURNS TABLE (
+	artifacts bigint,
+	bytes bigint,
+	damaged bigint
+)
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1
+	AS 'MODULE_PATHNAME', 'modelreg_scrub';
+COMMENT ON FUNCTION @extschema@.modelreg_scrub(bigint) IS
+	'Verifies stored artifacts, the least recently verified first, until max_bytes are read, but at least one; each once. Returns how many artifacts and bytes were read and how many artifacts are damaged; a WARNING names each, and the view modelreg.artifact_health keeps the results. Needs modelreg_admin.';

@@ -38,6 +38,9 @@ CREATE FUNCTION @extschema@.modelreg_check()
 				('artifact_chunk', '_row_guard', 'guard_bytes', 'A', 27),
 				('chunk', '_row_guard', 'guard_bytes', 'A', 27),
 				('chunk_piece', '_row_guard', 'guard_bytes', 'A', 27),
+				('upload', '_row_guard', 'guard_internal', 'A', 27),
+				('discarded_content', '_row_guard', 'guard_bytes', 'A', 27),
+				('artifact_check', '_row_guard', 'guard_internal', 'A', 27),
 				('stage_rule', '_row_guard', 'guard_setting', 'A', 27),
 				('metric_direction', '_row_guard', 'guard_setting', 'A', 27),
 				('audit_event', '_row_guard', 'guard_audit', 'A', 27),
@@ -194,10 +197,17 @@ CREATE FUNCTION @extschema@.modelreg_check()
 		LEFT JOIN pg_settings AS p ON p.name = 'auto_explain.log_parameter_max_length'
 	) AS e
 	UNION ALL
+	SELECT 'compression', c.enumvals @> '{lz4,zstd}',
+		CASE WHEN c.enumvals @> '{lz4,zstd}'
+			THEN 'lz4 and zstd are built in; new artifacts: ' || c.setting
+			ELSE 'built without lz4 or zstd: what they compressed cannot be read; built in: ' || array_to_string(c.enumvals, ', ') END
+	FROM pg_settings AS c
+	WHERE c.name = 'modelreg.compression'
+	UNION ALL
 	SELECT 'pg_cron', true,
 		CASE WHEN modelreg.cron_function('schedule_in_database') IS NOT NULL
 			THEN 'installed in this database: modelreg_schedule_cleanup() makes the job'
 			ELSE 'not in this database: run CALL modelreg_cleanup() by other means, or see the hint of modelreg_schedule_cleanup()' END
 $$;
 COMMENT ON FUNCTION @extschema@.modelreg_check() IS
-	'Is this installation sound: versions, preload, triggers in their mode, owner, roles and their members, rights of PUBLIC, logs that would swallow artifacts, pg_cron.';
+	'Is this installation sound: versions, preload, triggers in their mode, owner, roles and their members, rights of PUBLIC, logs that would swallow artifacts, compression, pg_cron.';

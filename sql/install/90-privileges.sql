@@ -75,8 +75,13 @@ GRANT SELECT ON
 	modelreg.model, modelreg.model_version, modelreg.artifact, modelreg.stage_rule,
 	modelreg.metric_direction, modelreg.audit_event, modelreg.model_metric,
 	modelreg.production_model, modelreg.storage_usage, modelreg.stage_history,
-	modelreg.registry_stats
+	modelreg.registry_stats, modelreg.artifact_check, modelreg.artifact_health
 	TO modelreg_reader;
+-- the directory of the bytes, for storage_usage; not the bytes
+GRANT SELECT (content, chunk_no, chunk, byte_offset) ON modelreg.artifact_chunk TO modelreg_reader;
+GRANT SELECT (chunk, raw_size, stored_size, codec) ON modelreg.chunk TO modelreg_reader;
+GRANT SELECT (upload_id, created_by, created_at, last_append_at, expected_size, bytes_held, storage)
+	ON modelreg.upload TO modelreg_reader;
 
 GRANT EXECUTE ON FUNCTION
 	modelreg.semver_valid(text), modelreg.semver_compare(text, text), modelreg.semver_next_minor(text),
@@ -87,6 +92,7 @@ GRANT EXECUTE ON FUNCTION
 	modelreg.jsonb_merge(jsonb), modelreg.chain_problems(uuid[]), modelreg.trail_problems(uuid[]),
 	modelreg.anchor_problems(jsonb), modelreg.cron_function(text), modelreg.cron_database_note(),
 	@extschema@.modelreg_load(text, boolean),
+	@extschema@.modelreg_download(text, bigint, bigint, integer),
 	@extschema@.modelreg_load_latest(text, text, jsonb, text[], text, text, jsonb, boolean),
 	@extschema@.modelreg_find_latest(text, text, jsonb, text[], text, text, jsonb),
 	@extschema@.modelreg_list(text, text, jsonb, text[], text, text, jsonb, integer, text),
@@ -103,6 +109,11 @@ GRANT EXECUTE ON FUNCTION
 
 GRANT EXECUTE ON FUNCTION
 	@extschema@.modelreg_register(bytea, text, text, text, jsonb, text, text[], text, jsonb, jsonb, text, text[], timestamptz, text),
+	@extschema@.modelreg_register_upload(uuid, text, text, text, jsonb, text, text[], text, jsonb, jsonb, text, text[], timestamptz, text),
+	@extschema@.modelreg_upload_begin(bigint),
+	@extschema@.modelreg_upload_append(uuid, bytea, bigint),
+	@extschema@.modelreg_upload_status(uuid),
+	@extschema@.modelreg_upload_abort(uuid),
 	@extschema@.modelreg_update_stage(text, text, text),
 	@extschema@.modelreg_update(text, text, text[], jsonb, text),
 	@extschema@.modelreg_delete(text, boolean, text)
@@ -111,6 +122,8 @@ GRANT EXECUTE ON FUNCTION
 GRANT EXECUTE ON FUNCTION
 	modelreg.cleanup_begin(text, integer), modelreg.cleanup_versions(uuid, boolean, integer),
 	modelreg.cleanup_artifacts(integer), modelreg.cleanup_end(),
+	modelreg.cleanup_uploads(integer), modelreg.cleanup_contents(integer, uuid),
+	@extschema@.modelreg_scrub(bigint),
 	@extschema@.modelreg_create_model(text, text, text, text[], jsonb, boolean, integer, boolean, boolean, text),
 	@extschema@.modelreg_update_model(text, text, text[], jsonb, boolean, integer, boolean, boolean, text[], text),
 	@extschema@.modelreg_rename_model(text, text, text),

@@ -7,13 +7,16 @@ SELECT set_eq($$
 	FROM pg_constraint AS c
 	WHERE c.connamespace = 'modelreg'::regnamespace AND c.contype <> 'n'$$, $$
 	VALUES
+		('modelreg.artifact', 'artifact_content_key', 'UNIQUE (content)'),
 		('modelreg.artifact', 'artifact_pkey', 'PRIMARY KEY (sha256)'),
-		('modelreg.artifact_chunk', 'artifact_chunk_pkey', 'PRIMARY KEY (sha256, chunk_no)'),
+		('modelreg.artifact_check', 'artifact_check_pkey', 'PRIMARY KEY (sha256)'),
+		('modelreg.artifact_chunk', 'artifact_chunk_pkey', 'PRIMARY KEY (content, byte_offset)'),
 		('modelreg.audit_event', 'audit_event_pkey', 'PRIMARY KEY (model_key, seq)'),
 		('modelreg.chunk', 'chunk_pkey', 'PRIMARY KEY (chunk)'),
 		('modelreg.chunk', 'chunk_raw_size_check', 'CHECK ((raw_size > 0))'),
 		('modelreg.chunk', 'chunk_stored_size_check', 'CHECK ((stored_size > 0))'),
 		('modelreg.chunk_piece', 'chunk_piece_pkey', 'PRIMARY KEY (chunk, piece_no)'),
+		('modelreg.discarded_content', 'discarded_content_pkey', 'PRIMARY KEY (content)'),
 		('modelreg.metric_direction', 'metric_direction_pkey', 'PRIMARY KEY (metric)'),
 		('modelreg.model', 'model_model_name_key', 'UNIQUE (model_name)'),
 		('modelreg.model', 'model_pkey', 'PRIMARY KEY (model_key)'),
@@ -21,7 +24,8 @@ SELECT set_eq($$
 		('modelreg.model_version', 'model_version_version_key', 'UNIQUE (model_key, version)'),
 		('modelreg.model_version', 'model_version_version_number_key', 'UNIQUE (model_key, version_number)'),
 		('modelreg.stage_rule', 'stage_rule_check', 'CHECK ((from_stage <> to_stage))'),
-		('modelreg.stage_rule', 'stage_rule_pkey', 'PRIMARY KEY (from_stage, to_stage)')
+		('modelreg.stage_rule', 'stage_rule_pkey', 'PRIMARY KEY (from_stage, to_stage)'),
+		('modelreg.upload', 'upload_pkey', 'PRIMARY KEY (upload_id)')
 	$$, 'the constraints');
 
 SELECT set_eq($$
@@ -35,6 +39,7 @@ SELECT set_eq($$
 		('audit_event_at_idx', 'CREATE INDEX audit_event_at_idx ON modelreg.audit_event USING brin (at)'),
 		('audit_event_model_id_idx', 'CREATE INDEX audit_event_model_id_idx ON modelreg.audit_event USING btree (model_id, seq)'),
 		('audit_event_model_name_idx', 'CREATE INDEX audit_event_model_name_idx ON modelreg.audit_event USING btree (model_name, at)'),
+		('chunk_xxh3_idx', 'CREATE INDEX chunk_xxh3_idx ON modelreg.chunk USING btree (xxh3)'),
 		('model_version_checksum_idx', 'CREATE INDEX model_version_checksum_idx ON modelreg.model_version USING btree (checksum)'),
 		('model_version_newest_by_stage_idx', 'CREATE INDEX model_version_newest_by_stage_idx ON modelreg.model_version USING btree (deployment_stage, registered_at, model_id)'),
 		('model_version_newest_by_type_idx', 'CREATE INDEX model_version_newest_by_type_idx ON modelreg.model_version USING btree (model_type, registered_at, model_id)'),

@@ -31,6 +31,7 @@ SELECT set_eq($$
 		('modelreg_create_model(model_name text, model_type text DEFAULT NULL::text, description text DEFAULT ''''::text, tags text[] DEFAULT ''{}''::text[], properties jsonb DEFAULT ''{}''::jsonb, exclusive_production boolean DEFAULT true, max_versions integer DEFAULT NULL::integer, auto_cleanup boolean DEFAULT NULL::boolean, require_metadata boolean DEFAULT NULL::boolean, reason text DEFAULT ''''::text)', 'modelreg.model', 'c volatile unsafe'),
 		('modelreg_delete(model_id text, force boolean DEFAULT false, reason text DEFAULT ''''::text)', 'void', 'c volatile unsafe'),
 		('modelreg_delete_model(model_name text, force boolean DEFAULT false, reason text DEFAULT ''''::text)', 'void', 'c volatile unsafe'),
+		('modelreg_download(model_id text, byte_offset bigint DEFAULT 0, length bigint DEFAULT NULL::bigint, piece_size integer DEFAULT 1048576)', 'SETOF bytea', 'c stable restricted'),
 		('modelreg_find_latest(model_type text DEFAULT NULL::text, deployment_stage text DEFAULT NULL::text, min_performance jsonb DEFAULT ''{}''::jsonb, tags text[] DEFAULT ''{}''::text[], model_name text DEFAULT NULL::text, version text DEFAULT NULL::text, max_performance jsonb DEFAULT ''{}''::jsonb)', 'SETOF modelreg.model_version', 'c stable safe'),
 		('modelreg_history(model_name text DEFAULT NULL::text, model_id text DEFAULT NULL::text, since timestamp with time zone DEFAULT NULL::timestamp with time zone)', 'SETOF modelreg.audit_event', 'plpgsql stable safe'),
 		('modelreg_info(model_id text)', 'SETOF modelreg.model_version', 'sql stable safe'),
@@ -38,14 +39,20 @@ SELECT set_eq($$
 		('modelreg_load(model_id text, verify_checksum boolean DEFAULT NULL::boolean)', 'bytea', 'c stable safe'),
 		('modelreg_load_latest(model_type text DEFAULT NULL::text, deployment_stage text DEFAULT NULL::text, min_performance jsonb DEFAULT ''{}''::jsonb, tags text[] DEFAULT ''{}''::text[], model_name text DEFAULT NULL::text, version text DEFAULT NULL::text, max_performance jsonb DEFAULT ''{}''::jsonb, verify_checksum boolean DEFAULT NULL::boolean)', 'TABLE(model_id text, model_name text, model_type text, version text, deployment_stage modelreg.deployment_stage, checksum text, performance_metrics jsonb, artifact bytea)', 'c stable safe'),
 		('modelreg_register(artifact bytea, model_type text, version text DEFAULT NULL::text, model_name text DEFAULT NULL::text, performance_metrics jsonb DEFAULT ''{}''::jsonb, deployment_stage text DEFAULT ''development''::text, tags text[] DEFAULT ''{}''::text[], notes text DEFAULT ''''::text, model_config jsonb DEFAULT ''{}''::jsonb, training_metadata jsonb DEFAULT ''{}''::jsonb, dataset_version text DEFAULT NULL::text, parent_ids text[] DEFAULT ''{}''::text[], created_at timestamp with time zone DEFAULT NULL::timestamp with time zone, expected_checksum text DEFAULT NULL::text)', 'modelreg.model_version', 'c volatile unsafe'),
+		('modelreg_register_upload(upload_id uuid, model_type text, version text DEFAULT NULL::text, model_name text DEFAULT NULL::text, performance_metrics jsonb DEFAULT ''{}''::jsonb, deployment_stage text DEFAULT ''development''::text, tags text[] DEFAULT ''{}''::text[], notes text DEFAULT ''''::text, model_config jsonb DEFAULT ''{}''::jsonb, training_metadata jsonb DEFAULT ''{}''::jsonb, dataset_version text DEFAULT NULL::text, parent_ids text[] DEFAULT ''{}''::text[], created_at timestamp with time zone DEFAULT NULL::timestamp with time zone, expected_checksum text DEFAULT NULL::text)', 'modelreg.model_version', 'c volatile unsafe'),
 		('modelreg_rename_model(model_name text, new_name text, reason text DEFAULT ''''::text)', 'modelreg.model', 'c volatile unsafe'),
 		('modelreg_schedule_cleanup(schedule text DEFAULT ''0 3 * * *''::text)', 'bigint', 'plpgsql volatile unsafe'),
+		('modelreg_scrub(max_bytes bigint DEFAULT 1073741824)', 'TABLE(artifacts bigint, bytes bigint, damaged bigint)', 'c volatile unsafe'),
 		('modelreg_set_metric_direction(metric text, higher_is_better boolean, reason text DEFAULT ''''::text)', 'void', 'c volatile unsafe'),
 		('modelreg_set_stage_rule(from_stage text, to_stage text, allowed boolean, reason text DEFAULT ''''::text)', 'void', 'c volatile unsafe'),
 		('modelreg_unschedule_cleanup()', 'boolean', 'plpgsql volatile unsafe'),
 		('modelreg_update(model_id text, notes text DEFAULT NULL::text, tags text[] DEFAULT NULL::text[], performance_metrics jsonb DEFAULT NULL::jsonb, reason text DEFAULT ''''::text)', 'modelreg.model_version', 'c volatile unsafe'),
 		('modelreg_update_model(model_name text, description text DEFAULT NULL::text, tags text[] DEFAULT NULL::text[], properties jsonb DEFAULT NULL::jsonb, exclusive_production boolean DEFAULT NULL::boolean, max_versions integer DEFAULT NULL::integer, auto_cleanup boolean DEFAULT NULL::boolean, require_metadata boolean DEFAULT NULL::boolean, reset text[] DEFAULT ''{}''::text[], reason text DEFAULT ''''::text)', 'modelreg.model', 'c volatile unsafe'),
 		('modelreg_update_stage(model_id text, new_stage text, reason text DEFAULT ''''::text)', 'modelreg.model_version', 'c volatile unsafe'),
+		('modelreg_upload_abort(upload_id uuid)', 'void', 'c volatile unsafe'),
+		('modelreg_upload_append(upload_id uuid, data bytea, byte_offset bigint DEFAULT NULL::bigint)', 'bigint', 'c volatile unsafe'),
+		('modelreg_upload_begin(expected_size bigint DEFAULT NULL::bigint)', 'uuid', 'c volatile unsafe'),
+		('modelreg_upload_status(upload_id uuid)', 'TABLE(bytes_held bigint, expected_size bigint, created_by text, created_at timestamp with time zone, last_append_at timestamp with time zone, expires_at timestamp with time zone)', 'c stable restricted'),
 		('modelreg_verify(model_id text DEFAULT NULL::text)', 'TABLE(model_id text, ok boolean, expected text, actual text, problem text)', 'c stable restricted')
 	$$, 'the public functions: arguments with defaults, result, language, volatility, parallel safety');
 
@@ -67,12 +74,15 @@ SELECT set_eq($$
 		('check_anchor(jsonb)', 'void', 'plpgsql stable safe'),
 		('cleanup_artifacts(integer)', 'integer', 'c volatile unsafe'),
 		('cleanup_begin(text, integer)', 'uuid[]', 'c volatile unsafe'),
+		('cleanup_contents(integer, uuid)', 'uuid', 'c volatile unsafe'),
 		('cleanup_end()', 'void', 'c volatile unsafe'),
+		('cleanup_uploads(integer)', 'integer', 'c volatile unsafe'),
 		('cleanup_versions(uuid, boolean, integer)', 'integer', 'c volatile unsafe'),
 		('cron_database_note()', 'text', 'sql stable safe'),
 		('cron_function(text)', 'text', 'sql stable safe'),
 		('guard_audit()', 'trigger', 'c volatile unsafe'),
 		('guard_bytes()', 'trigger', 'c volatile unsafe'),
+		('guard_internal()', 'trigger', 'c volatile unsafe'),
 		('guard_model()', 'trigger', 'c volatile unsafe'),
 		('guard_setting()', 'trigger', 'c volatile unsafe'),
 		('guard_statement()', 'trigger', 'c volatile unsafe'),
@@ -120,10 +130,13 @@ SELECT set_eq($$
 	FROM pg_settings AS s WHERE s.name LIKE 'modelreg.%'$$, $$
 	VALUES
 		('modelreg.auto_cleanup', 'bool', 'off', 'superuser', NULL),
+		('modelreg.compression', 'enum', 'lz4', 'user', '{none,lz4,zstd}'),
+		('modelreg.hash_in_thread', 'bool', 'on', 'user', NULL),
 		('modelreg.max_versions', 'integer', '10', 'superuser', NULL),
 		('modelreg.notify', 'enum', 'stage', 'superuser', '{none,stage,all}'),
 		('modelreg.reason', 'string', '', 'user', NULL),
 		('modelreg.require_metadata', 'bool', 'on', 'superuser', NULL),
+		('modelreg.upload_expiry', 'integer', '86400', 'superuser', NULL),
 		('modelreg.verify_checksums', 'bool', 'on', 'user', NULL)
 	$$, 'the settings: type, default, who may set them');
 

@@ -1,6 +1,6 @@
 -- Owner, roles and rights.
 BEGIN;
-SELECT plan(15);
+SELECT plan(16);
 
 -- what belongs to the extension
 CREATE TEMP VIEW member AS
@@ -30,7 +30,9 @@ SELECT set_eq($$
 		('function modelreg.check_anchor(jsonb)', 'modelreg_reader', 'EXECUTE'),
 		('function modelreg.cleanup_artifacts(integer)', 'modelreg_admin', 'EXECUTE'),
 		('function modelreg.cleanup_begin(text,integer)', 'modelreg_admin', 'EXECUTE'),
+		('function modelreg.cleanup_contents(integer,uuid)', 'modelreg_admin', 'EXECUTE'),
 		('function modelreg.cleanup_end()', 'modelreg_admin', 'EXECUTE'),
+		('function modelreg.cleanup_uploads(integer)', 'modelreg_admin', 'EXECUTE'),
 		('function modelreg.cleanup_versions(uuid,boolean,integer)', 'modelreg_admin', 'EXECUTE'),
 		('function modelreg.cron_database_note()', 'modelreg_reader', 'EXECUTE'),
 		('function modelreg.cron_function(text)', 'modelreg_reader', 'EXECUTE'),
@@ -55,6 +57,7 @@ SELECT set_eq($$
 		('function modelreg_create_model(text,text,text,text[],jsonb,boolean,integer,boolean,boolean,text)', 'modelreg_admin', 'EXECUTE'),
 		('function modelreg_delete(text,boolean,text)', 'modelreg_writer', 'EXECUTE'),
 		('function modelreg_delete_model(text,boolean,text)', 'modelreg_admin', 'EXECUTE'),
+		('function modelreg_download(text,bigint,bigint,integer)', 'modelreg_reader', 'EXECUTE'),
 		('function modelreg_find_latest(text,text,jsonb,text[],text,text,jsonb)', 'modelreg_reader', 'EXECUTE'),
 		('function modelreg_history(text,text,timestamp with time zone)', 'modelreg_reader', 'EXECUTE'),
 		('function modelreg_info(text)', 'modelreg_reader', 'EXECUTE'),
@@ -62,30 +65,53 @@ SELECT set_eq($$
 		('function modelreg_load(text,boolean)', 'modelreg_reader', 'EXECUTE'),
 		('function modelreg_load_latest(text,text,jsonb,text[],text,text,jsonb,boolean)', 'modelreg_reader', 'EXECUTE'),
 		('function modelreg_register(bytea,text,text,text,jsonb,text,text[],text,jsonb,jsonb,text,text[],timestamp with time zone,text)', 'modelreg_writer', 'EXECUTE'),
+		('function modelreg_register_upload(uuid,text,text,text,jsonb,text,text[],text,jsonb,jsonb,text,text[],timestamp with time zone,text)', 'modelreg_writer', 'EXECUTE'),
 		('function modelreg_rename_model(text,text,text)', 'modelreg_admin', 'EXECUTE'),
 		('function modelreg_schedule_cleanup(text)', 'modelreg_admin', 'EXECUTE'),
+		('function modelreg_scrub(bigint)', 'modelreg_admin', 'EXECUTE'),
 		('function modelreg_set_metric_direction(text,boolean,text)', 'modelreg_admin', 'EXECUTE'),
 		('function modelreg_set_stage_rule(text,text,boolean,text)', 'modelreg_admin', 'EXECUTE'),
 		('function modelreg_unschedule_cleanup()', 'modelreg_admin', 'EXECUTE'),
 		('function modelreg_update(text,text,text[],jsonb,text)', 'modelreg_writer', 'EXECUTE'),
 		('function modelreg_update_model(text,text,text[],jsonb,boolean,integer,boolean,boolean,text[],text)', 'modelreg_admin', 'EXECUTE'),
 		('function modelreg_update_stage(text,text,text)', 'modelreg_writer', 'EXECUTE'),
+		('function modelreg_upload_abort(uuid)', 'modelreg_writer', 'EXECUTE'),
+		('function modelreg_upload_append(uuid,bytea,bigint)', 'modelreg_writer', 'EXECUTE'),
+		('function modelreg_upload_begin(bigint)', 'modelreg_writer', 'EXECUTE'),
+		('function modelreg_upload_status(uuid)', 'modelreg_writer', 'EXECUTE'),
 		('function modelreg_verify(text)', 'modelreg_reader', 'EXECUTE'),
 		('procedure modelreg_cleanup(bigint,boolean,text,integer)', 'modelreg_admin', 'EXECUTE'),
 		('schema modelreg', 'modelreg_reader', 'USAGE'),
 		('table modelreg.artifact', 'modelreg_reader', 'SELECT'),
+		('table modelreg.artifact_check', 'modelreg_reader', 'SELECT'),
 		('table modelreg.audit_event', 'modelreg_reader', 'SELECT'),
 		('table modelreg.metric_direction', 'modelreg_reader', 'SELECT'),
 		('table modelreg.model', 'modelreg_reader', 'SELECT'),
 		('table modelreg.model_version', 'modelreg_reader', 'SELECT'),
 		('table modelreg.stage_rule', 'modelreg_reader', 'SELECT'),
 		('type modelreg.deployment_stage', 'modelreg_reader', 'USAGE'),
+		('view modelreg.artifact_health', 'modelreg_reader', 'SELECT'),
 		('view modelreg.model_metric', 'modelreg_reader', 'SELECT'),
 		('view modelreg.production_model', 'modelreg_reader', 'SELECT'),
 		('view modelreg.registry_stats', 'modelreg_reader', 'SELECT'),
 		('view modelreg.stage_history', 'modelreg_reader', 'SELECT'),
 		('view modelreg.storage_usage', 'modelreg_reader', 'SELECT')
 	$$, 'what is granted to whom, and nothing else');
+
+SELECT set_eq($$
+	SELECT a.attrelid::regclass::text, g.rolname::text, x.privilege_type::text,
+		string_agg(a.attname::text, ', ' ORDER BY a.attnum)
+	FROM pg_attribute AS a
+	JOIN pg_class AS c ON c.oid = a.attrelid
+	CROSS JOIN aclexplode(a.attacl) AS x
+	LEFT JOIN pg_roles AS g ON g.oid = x.grantee
+	WHERE c.relnamespace = 'modelreg'::regnamespace
+	GROUP BY 1, 2, 3$$, $$
+	VALUES
+		('modelreg.artifact_chunk', 'modelreg_reader', 'SELECT', 'content, chunk_no, chunk, byte_offset'),
+		('modelreg.chunk', 'modelreg_reader', 'SELECT', 'chunk, raw_size, stored_size, codec'),
+		('modelreg.upload', 'modelreg_reader', 'SELECT', 'upload_id, created_by, created_at, last_append_at, expected_size, bytes_held, storage')
+	$$, 'what is granted of some columns: the directory of the bytes, never the bytes');
 
 SELECT is_empty($$
 	SELECT p.oid::regprocedure

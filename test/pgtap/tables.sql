@@ -1,6 +1,6 @@
 -- The tables: columns, types, defaults; no rows, no sequences; all dumped.
 BEGIN;
-SELECT plan(24);
+SELECT plan(30);
 
 -- name and definition of the columns of a table or view, numbered
 CREATE FUNCTION pg_temp.columns_of(relation regclass)
@@ -16,7 +16,8 @@ $$;
 SELECT set_eq($$
 	SELECT c.relname::text FROM pg_class AS c
 	WHERE c.relnamespace = 'modelreg'::regnamespace AND c.relkind = 'r'$$,
-	ARRAY['artifact', 'artifact_chunk', 'audit_event', 'chunk', 'chunk_piece', 'metric_direction', 'model', 'model_version', 'stage_rule'],
+	ARRAY['artifact', 'artifact_check', 'artifact_chunk', 'audit_event', 'chunk', 'chunk_piece', 'discarded_content',
+		'metric_direction', 'model', 'model_version', 'stage_rule', 'upload'],
 	'the tables of schema modelreg');
 
 SELECT set_eq('SELECT * FROM pg_temp.columns_of(''modelreg.artifact'')', $$
@@ -24,12 +25,20 @@ SELECT set_eq('SELECT * FROM pg_temp.columns_of(''modelreg.artifact'')', $$
 		(1, 'sha256', 'bytea NOT NULL'),
 		(2, 'artifact_size', 'bigint NOT NULL'),
 		(3, 'storage', 'text NOT NULL DEFAULT ''database''::text'),
-		(4, 'stored_at', 'timestamp with time zone NOT NULL DEFAULT now()')
+		(4, 'content', 'uuid NOT NULL'),
+		(5, 'stored_at', 'timestamp with time zone NOT NULL DEFAULT now()')
 	$$, 'columns of modelreg.artifact');
+
+SELECT set_eq('SELECT * FROM pg_temp.columns_of(''modelreg.artifact_check'')', $$
+	VALUES
+		(1, 'sha256', 'bytea NOT NULL'),
+		(2, 'verified_at', 'timestamp with time zone NOT NULL'),
+		(3, 'problem', 'text')
+	$$, 'columns of modelreg.artifact_check');
 
 SELECT set_eq('SELECT * FROM pg_temp.columns_of(''modelreg.artifact_chunk'')', $$
 	VALUES
-		(1, 'sha256', 'bytea NOT NULL'),
+		(1, 'content', 'uuid NOT NULL'),
 		(2, 'chunk_no', 'integer NOT NULL'),
 		(3, 'chunk', 'uuid NOT NULL'),
 		(4, 'byte_offset', 'bigint NOT NULL')
@@ -59,7 +68,8 @@ SELECT set_eq('SELECT * FROM pg_temp.columns_of(''modelreg.chunk'')', $$
 		(1, 'chunk', 'uuid NOT NULL'),
 		(2, 'raw_size', 'integer NOT NULL'),
 		(3, 'stored_size', 'integer NOT NULL'),
-		(4, 'codec', 'smallint NOT NULL DEFAULT 0')
+		(4, 'codec', 'smallint NOT NULL DEFAULT 0'),
+		(5, 'xxh3', 'uuid NOT NULL')
 	$$, 'columns of modelreg.chunk');
 
 SELECT set_eq('SELECT * FROM pg_temp.columns_of(''modelreg.chunk_piece'')', $$
@@ -68,6 +78,13 @@ SELECT set_eq('SELECT * FROM pg_temp.columns_of(''modelreg.chunk_piece'')', $$
 		(2, 'piece_no', 'integer NOT NULL'),
 		(3, 'data', 'bytea NOT NULL')
 	$$, 'columns of modelreg.chunk_piece');
+
+SELECT set_eq('SELECT * FROM pg_temp.columns_of(''modelreg.discarded_content'')', $$
+	VALUES
+		(1, 'content', 'uuid NOT NULL'),
+		(2, 'storage', 'text NOT NULL DEFAULT ''database''::text'),
+		(3, 'discarded_at', 'timestamp with time zone NOT NULL DEFAULT now()')
+	$$, 'columns of modelreg.discarded_content');
 
 SELECT set_eq('SELECT * FROM pg_temp.columns_of(''modelreg.metric_direction'')', $$
 	VALUES
@@ -131,6 +148,19 @@ SELECT set_eq('SELECT * FROM pg_temp.columns_of(''modelreg.stage_rule'')', $$
 		(3, 'allowed', 'boolean NOT NULL')
 	$$, 'columns of modelreg.stage_rule');
 
+SELECT set_eq('SELECT * FROM pg_temp.columns_of(''modelreg.upload'')', $$
+	VALUES
+		(1, 'upload_id', 'uuid NOT NULL'),
+		(2, 'created_by', 'text NOT NULL'),
+		(3, 'created_at', 'timestamp with time zone NOT NULL'),
+		(4, 'last_append_at', 'timestamp with time zone NOT NULL'),
+		(5, 'expected_size', 'bigint'),
+		(6, 'bytes_held', 'bigint NOT NULL DEFAULT 0'),
+		(7, 'storage', 'text NOT NULL DEFAULT ''database''::text'),
+		(8, 'progress', 'uuid NOT NULL'),
+		(9, 'state', 'bytea')
+	$$, 'columns of modelreg.upload');
+
 SELECT is_empty($$
 	SELECT c.relname, a.attname
 	FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
@@ -138,7 +168,8 @@ SELECT is_empty($$
 		AND a.attcollation <> 0 AND a.attcollation <> 'pg_catalog."C"'::regcollation
 		AND (c.relname::text, a.attname::text) NOT IN (
 			VALUES ('model', 'description'), ('model_version', 'notes'),
-				('model_version', 'dataset_version'), ('audit_event', 'reason'))
+				('model_version', 'dataset_version'), ('audit_event', 'reason'),
+				('artifact_check', 'problem'))
 	$$, 'text columns but those for people sort by bytes');
 
 SELECT is((SELECT attstorage::text FROM pg_attribute WHERE attrelid = 'modelreg.chunk_piece'::regclass AND attname = 'data'),
@@ -165,6 +196,8 @@ SELECT set_eq($$
 
 SELECT is_empty('TABLE modelreg.artifact', 'modelreg.artifact is empty at first');
 
+SELECT is_empty('TABLE modelreg.artifact_check', 'modelreg.artifact_check is empty at first');
+
 SELECT is_empty('TABLE modelreg.artifact_chunk', 'modelreg.artifact_chunk is empty at first');
 
 SELECT is_empty('TABLE modelreg.audit_event', 'modelreg.audit_event is empty at first');
@@ -173,6 +206,8 @@ SELECT is_empty('TABLE modelreg.chunk', 'modelreg.chunk is empty at first');
 
 SELECT is_empty('TABLE modelreg.chunk_piece', 'modelreg.chunk_piece is empty at first');
 
+SELECT is_empty('TABLE modelreg.discarded_content', 'modelreg.discarded_content is empty at first');
+
 SELECT is_empty('TABLE modelreg.metric_direction', 'modelreg.metric_direction is empty at first');
 
 SELECT is_empty('TABLE modelreg.model', 'modelreg.model is empty at first');
@@ -180,6 +215,8 @@ SELECT is_empty('TABLE modelreg.model', 'modelreg.model is empty at first');
 SELECT is_empty('TABLE modelreg.model_version', 'modelreg.model_version is empty at first');
 
 SELECT is_empty('TABLE modelreg.stage_rule', 'modelreg.stage_rule is empty at first');
+
+SELECT is_empty('TABLE modelreg.upload', 'modelreg.upload is empty at first');
 
 SELECT * FROM finish();
 ROLLBACK;

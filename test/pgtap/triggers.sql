@@ -9,6 +9,8 @@ SELECT set_eq($$
 	JOIN pg_class AS c ON c.oid = g.tgrelid
 	WHERE c.relnamespace = 'modelreg'::regnamespace AND NOT g.tgisinternal$$, $$
 	VALUES
+		('artifact_check_row_guard', 'A', 'BEFORE DELETE OR UPDATE ON modelreg.artifact_check FOR EACH ROW EXECUTE FUNCTION modelreg.guard_internal()'),
+		('artifact_check_statement_guard', 'A', 'BEFORE INSERT OR TRUNCATE ON modelreg.artifact_check FOR EACH STATEMENT EXECUTE FUNCTION modelreg.guard_statement()'),
 		('artifact_chunk_row_guard', 'A', 'BEFORE DELETE OR UPDATE ON modelreg.artifact_chunk FOR EACH ROW EXECUTE FUNCTION modelreg.guard_bytes()'),
 		('artifact_chunk_statement_guard', 'A', 'BEFORE INSERT OR TRUNCATE ON modelreg.artifact_chunk FOR EACH STATEMENT EXECUTE FUNCTION modelreg.guard_statement()'),
 		('artifact_row_guard', 'A', 'BEFORE DELETE OR UPDATE ON modelreg.artifact FOR EACH ROW EXECUTE FUNCTION modelreg.guard_bytes()'),
@@ -19,6 +21,8 @@ SELECT set_eq($$
 		('chunk_piece_statement_guard', 'A', 'BEFORE INSERT OR TRUNCATE ON modelreg.chunk_piece FOR EACH STATEMENT EXECUTE FUNCTION modelreg.guard_statement()'),
 		('chunk_row_guard', 'A', 'BEFORE DELETE OR UPDATE ON modelreg.chunk FOR EACH ROW EXECUTE FUNCTION modelreg.guard_bytes()'),
 		('chunk_statement_guard', 'A', 'BEFORE INSERT OR TRUNCATE ON modelreg.chunk FOR EACH STATEMENT EXECUTE FUNCTION modelreg.guard_statement()'),
+		('discarded_content_row_guard', 'A', 'BEFORE DELETE OR UPDATE ON modelreg.discarded_content FOR EACH ROW EXECUTE FUNCTION modelreg.guard_bytes()'),
+		('discarded_content_statement_guard', 'A', 'BEFORE INSERT OR TRUNCATE ON modelreg.discarded_content FOR EACH STATEMENT EXECUTE FUNCTION modelreg.guard_statement()'),
 		('metric_direction_recorder', 'O', 'AFTER DELETE OR UPDATE ON modelreg.metric_direction FOR EACH ROW EXECUTE FUNCTION modelreg.record_setting()'),
 		('metric_direction_row_guard', 'A', 'BEFORE DELETE OR UPDATE ON modelreg.metric_direction FOR EACH ROW EXECUTE FUNCTION modelreg.guard_setting()'),
 		('metric_direction_statement_guard', 'A', 'BEFORE INSERT OR TRUNCATE ON modelreg.metric_direction FOR EACH STATEMENT EXECUTE FUNCTION modelreg.guard_statement()'),
@@ -31,7 +35,9 @@ SELECT set_eq($$
 		('model_version_statement_guard', 'A', 'BEFORE INSERT OR TRUNCATE ON modelreg.model_version FOR EACH STATEMENT EXECUTE FUNCTION modelreg.guard_statement()'),
 		('stage_rule_recorder', 'O', 'AFTER DELETE OR UPDATE ON modelreg.stage_rule FOR EACH ROW EXECUTE FUNCTION modelreg.record_setting()'),
 		('stage_rule_row_guard', 'A', 'BEFORE DELETE OR UPDATE ON modelreg.stage_rule FOR EACH ROW EXECUTE FUNCTION modelreg.guard_setting()'),
-		('stage_rule_statement_guard', 'A', 'BEFORE INSERT OR TRUNCATE ON modelreg.stage_rule FOR EACH STATEMENT EXECUTE FUNCTION modelreg.guard_statement()')
+		('stage_rule_statement_guard', 'A', 'BEFORE INSERT OR TRUNCATE ON modelreg.stage_rule FOR EACH STATEMENT EXECUTE FUNCTION modelreg.guard_statement()'),
+		('upload_row_guard', 'A', 'BEFORE DELETE OR UPDATE ON modelreg.upload FOR EACH ROW EXECUTE FUNCTION modelreg.guard_internal()'),
+		('upload_statement_guard', 'A', 'BEFORE INSERT OR TRUNCATE ON modelreg.upload FOR EACH STATEMENT EXECUTE FUNCTION modelreg.guard_statement()')
 	$$, 'the triggers: when, on what, in which mode (A: always, O: origin)');
 
 SELECT is_empty($$

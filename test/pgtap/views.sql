@@ -1,6 +1,6 @@
 -- The views: columns and types, and whose rights count.
 BEGIN;
-SELECT plan(8);
+SELECT plan(9);
 
 -- name and definition of the columns of a table or view, numbered
 CREATE FUNCTION pg_temp.columns_of(relation regclass)
@@ -16,8 +16,19 @@ $$;
 SELECT set_eq($$
 	SELECT c.relname::text FROM pg_class AS c
 	WHERE c.relnamespace = 'modelreg'::regnamespace AND c.relkind = 'v'$$,
-	ARRAY['model_metric', 'production_model', 'registry_stats', 'stage_history', 'storage_usage'],
+	ARRAY['artifact_health', 'model_metric', 'production_model', 'registry_stats', 'stage_history', 'storage_usage'],
 	'the views of schema modelreg');
+
+SELECT set_eq('SELECT * FROM pg_temp.columns_of(''modelreg.artifact_health'')', $$
+	VALUES
+		(1, 'checksum', 'text'),
+		(2, 'artifact_size', 'bigint'),
+		(3, 'stored_at', 'timestamp with time zone'),
+		(4, 'verified_at', 'timestamp with time zone'),
+		(5, 'ok', 'boolean'),
+		(6, 'problem', 'text'),
+		(7, 'model_ids', 'text[]')
+	$$, 'columns of modelreg.artifact_health');
 
 SELECT set_eq('SELECT * FROM pg_temp.columns_of(''modelreg.model_metric'')', $$
 	VALUES
@@ -83,7 +94,10 @@ SELECT set_eq('SELECT * FROM pg_temp.columns_of(''modelreg.storage_usage'')', $$
 		(2, 'versions', 'bigint'),
 		(3, 'artifacts', 'bigint'),
 		(4, 'logical_bytes', 'bigint'),
-		(5, 'artifact_bytes', 'bigint')
+		(5, 'artifact_bytes', 'bigint'),
+		(6, 'stored_bytes', 'bigint'),
+		(7, 'saved_by_sharing', 'bigint'),
+		(8, 'saved_by_compression', 'bigint')
 	$$, 'columns of modelreg.storage_usage');
 
 SELECT is_empty($$

@@ -30,6 +30,12 @@ SELECT model_id AS gone FROM modelreg_register('\x06', 'forest', '6.0.0', 'one',
 SELECT FROM modelreg_delete(:'gone');
 SELECT FROM modelreg_set_stage_rule('archived', 'staging', false);
 SELECT FROM modelreg_set_metric_direction('f1', true);
+-- an upload that goes on, one that was given up, and what a scrub has found
+SELECT modelreg_upload_append(modelreg_upload_begin(), 'to be continued');
+SELECT modelreg_upload_begin() AS aborted \gset
+SELECT modelreg_upload_append(:'aborted', convert_to(repeat('0', 300000), 'UTF8'));
+SELECT FROM modelreg_upload_abort(:'aborted');
+SELECT artifacts > 0 AS scrubbed, damaged FROM modelreg_scrub();
 RESET SESSION AUTHORIZATION;
 
 -- What the statement would do, run by one of our roles: how many rows, or the

@@ -13,6 +13,12 @@ SELECT model_id AS next FROM modelreg_register('\x6e657874', 'forest', '1.1.0', 
 	'{"f1": 0.9}', parent_ids => ARRAY[:'live']) \gset
 SELECT FROM modelreg_set_stage_rule('archived', 'staging', false);
 SELECT FROM modelreg_set_metric_direction('f1', true);
+-- an upload that goes on, one that was given up, and what a scrub has found
+SELECT modelreg_upload_append(modelreg_upload_begin(), 'to be continued');
+SELECT modelreg_upload_begin() AS aborted \gset
+SELECT modelreg_upload_append(:'aborted', convert_to(repeat('0', 300000), 'UTF8'));
+SELECT FROM modelreg_upload_abort(:'aborted');
+SELECT artifacts > 0 AS scrubbed, damaged FROM modelreg_scrub();
 
 -- What the statement would do, in replica mode.
 CREATE FUNCTION replica_trial(statement text) RETURNS text
@@ -153,15 +159,15 @@ FROM unnest(ARRAY['last_version_number = 1', 'last_version_number = 0, last_regi
 
 -- Stored bytes: what is in use stays; what is not goes from the top down
 SELECT attempt(format('DELETE FROM modelreg.model_version WHERE model_id = %L', :'live'));
-SELECT chunk AS live_chunk FROM modelreg.artifact_chunk WHERE sha256 = sha256('live') \gset
+SELECT chunk AS live_chunk, content AS live_content FROM modelreg.artifact_chunk JOIN modelreg.artifact USING (content) WHERE sha256 = sha256('live') \gset
 SELECT mask(statement) AS statement, attempt(statement) AS said
 FROM unnest(ARRAY[
 	format('DELETE FROM modelreg.chunk_piece WHERE chunk = %L', :'live_chunk'),
 	format('DELETE FROM modelreg.chunk WHERE chunk = %L', :'live_chunk'),
-	'DELETE FROM modelreg.artifact_chunk WHERE sha256 = sha256(''live'')',
+	format('DELETE FROM modelreg.artifact_chunk WHERE content = %L', :'live_content'),
 	'DELETE FROM modelreg.artifact WHERE sha256 = sha256(''next'')',
 	'DELETE FROM modelreg.artifact WHERE sha256 = sha256(''live'')',
-	'DELETE FROM modelreg.artifact_chunk WHERE sha256 = sha256(''live'')',
+	format('DELETE FROM modelreg.artifact_chunk WHERE content = %L', :'live_content'),
 	format('DELETE FROM modelreg.chunk_piece WHERE chunk = %L', :'live_chunk'),
 	format('DELETE FROM modelreg.chunk WHERE chunk = %L', :'live_chunk'),
 	format('DELETE FROM modelreg.chunk_piece WHERE chunk = %L', :'live_chunk')]) AS statement;

@@ -18,9 +18,9 @@ CREATE TEMPORARY TABLE size AS
 SELECT count(*) AS registered, bool_and(r.artifact_size = n AND r.checksum = encode(sha256(original), 'hex')) AS described
 FROM size, LATERAL modelreg_register(original, 'size ' || n, :f1) AS r;
 SELECT n, length(b) AS loaded, md5(b) = md5(original) AS same_md5, b = original AS same,
-	(SELECT count(*) FROM modelreg.artifact_chunk AS a WHERE a.sha256 = sha256(original)) AS chunks,
+	(SELECT count(*) FROM modelreg.artifact_chunk AS a JOIN modelreg.artifact AS r USING (content) WHERE r.sha256 = sha256(original)) AS chunks,
 	(SELECT count(*) FROM modelreg.artifact_chunk AS a JOIN modelreg.chunk_piece AS p USING (chunk)
-	 WHERE a.sha256 = sha256(original)) AS pieces
+	 JOIN modelreg.artifact AS r USING (content) WHERE r.sha256 = sha256(original)) AS pieces
 FROM size, LATERAL modelreg_find_latest('size ' || n) AS f, LATERAL modelreg_load(f.model_id) AS b
 ORDER BY n;
 SELECT bool_and(modelreg_load(f.model_id, false) = original) AS same_unverified
@@ -66,7 +66,7 @@ SELECT modelreg_load(NULL); -- error
 
 -- A flipped bit, by a superuser who switched the guards off
 SELECT model_id AS id FROM modelreg_find_latest('size 8097') \gset
-\set chunk '(SELECT chunk FROM modelreg.artifact_chunk AS a JOIN modelreg.model_version AS v ON a.sha256 = decode(v.checksum, ''hex'') WHERE v.model_id = :''id'' AND a.chunk_no = 0)'
+\set chunk '(SELECT chunk FROM modelreg.artifact_chunk AS a JOIN modelreg.artifact AS r USING (content) JOIN modelreg.model_version AS v ON r.sha256 = decode(v.checksum, ''hex'') WHERE v.model_id = :''id'' AND a.chunk_no = 0)'
 ALTER TABLE modelreg.chunk_piece DISABLE TRIGGER ALL;
 UPDATE modelreg.chunk_piece SET data = set_byte(data, 100, get_byte(data, 100) # 4) WHERE chunk = :chunk AND piece_no = 0;
 SELECT modelreg_load(:'id'); -- error

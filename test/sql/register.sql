@@ -67,7 +67,7 @@ SELECT count(*) AS artifacts FROM modelreg.artifact WHERE sha256 = sha256('same 
 SELECT artifact_size, storage, stored_at BETWEEN now() - interval '1 min' AND clock_timestamp() AS stored_now
 FROM modelreg.artifact WHERE sha256 = sha256('same bytes');
 SELECT count(*) AS chunks, sum(c.raw_size) AS bytes
-FROM modelreg.artifact_chunk AS a JOIN modelreg.chunk AS c USING (chunk)
+FROM modelreg.artifact AS a JOIN modelreg.artifact_chunk USING (content) JOIN modelreg.chunk AS c USING (chunk)
 WHERE a.sha256 = sha256('same bytes');
 
 -- Versions: 0.1.0 first, then the next minor one after the highest

@@ -137,7 +137,7 @@ SELECT * FROM kept WHERE model_name = 'auto';
 SELECT model_id AS large FROM modelreg_register((SELECT string_agg(sha256(i::text::bytea), '' ORDER BY i) FROM generate_series(1, 40000) AS i),
 	'forest', model_name => 'large', performance_metrics => '{"f1": 1}') \gset
 SELECT a.artifact_size, count(DISTINCT c.chunk) > 1 AS several_chunks, count(*) > 100 AS many_pieces
-FROM modelreg.artifact AS a JOIN modelreg.artifact_chunk AS c USING (sha256) JOIN modelreg.chunk_piece AS p USING (chunk)
+FROM modelreg.artifact AS a JOIN modelreg.artifact_chunk AS c USING (content) JOIN modelreg.chunk_piece AS p USING (chunk)
 WHERE a.sha256 = (SELECT decode(checksum, 'hex') FROM modelreg_info(:'large')) GROUP BY a.artifact_size;
 SELECT count(*) FROM modelreg_verify(:'large') WHERE ok;
 SELECT FROM modelreg_delete(:'large');

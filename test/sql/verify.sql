@@ -9,7 +9,7 @@ RESET client_min_messages;
 \set bytes 'substring((SELECT string_agg(sha256(int8send(n * 1000003::bigint + g)), '''' ORDER BY g) FROM generate_series(1, n / 32 + 1) AS g) FOR n)'
 -- what is wrong, without what differs from run to run
 \set verify 'SELECT model, ok, same, regexp_replace(problem, ''[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}'', ''<chunk>'') AS problem FROM (SELECT *, regexp_replace(model_id, ''_[0-9]{8}_[0-9]{6}(_[0-9]+)?$'', '''') AS model, actual = expected AS same FROM modelreg_verify()) AS v WHERE NOT ok OR model_id IS NULL ORDER BY model COLLATE "C", problem COLLATE "C"'
-\set chunk_of '(SELECT chunk FROM modelreg.artifact_chunk AS a JOIN modelreg.model_version AS v ON a.sha256 = decode(v.checksum, ''hex'') WHERE v.model_name = ''large'' AND a.chunk_no = '
+\set chunk_of '(SELECT chunk FROM modelreg.artifact_chunk AS a JOIN modelreg.artifact AS r USING (content) JOIN modelreg.model_version AS v ON r.sha256 = decode(v.checksum, ''hex'') WHERE v.model_name = ''large'' AND a.chunk_no = '
 
 -- An empty registry, then two versions of small bytes, one of several chunks
 SELECT * FROM modelreg_verify();
@@ -50,7 +50,7 @@ ROLLBACK TO intact;
 DELETE FROM modelreg.chunk_piece WHERE chunk = :chunk_of 1) AND piece_no = 7;
 :verify;
 ROLLBACK TO intact;
-DELETE FROM modelreg.chunk_piece WHERE chunk = :chunk_of 1) AND piece_no = 31;
+DELETE FROM modelreg.chunk_piece AS p WHERE chunk = :chunk_of 1) AND piece_no = (SELECT max(piece_no) FROM modelreg.chunk_piece AS l WHERE l.chunk = p.chunk);
 :verify;
 ROLLBACK TO intact;
 
@@ -60,21 +60,20 @@ UPDATE modelreg.chunk_piece SET piece_no = 207 - piece_no - 100 WHERE chunk = :c
 :verify;
 ROLLBACK TO intact;
 
--- swapped chunks
-UPDATE modelreg.artifact_chunk SET chunk_no = chunk_no + 10 WHERE chunk IN (:chunk_of 0), :chunk_of 1));
-UPDATE modelreg.artifact_chunk SET chunk_no = 11 - chunk_no WHERE chunk_no > 9;
+-- swapped chunks: only their numbers, and then altogether
+UPDATE modelreg.artifact_chunk SET chunk_no = 1 - chunk_no WHERE chunk IN (:chunk_of 0), :chunk_of 1));
 :verify;
 ROLLBACK TO intact;
-UPDATE modelreg.artifact_chunk SET chunk_no = chunk_no + 10 WHERE chunk IN (:chunk_of 0), :chunk_of 1));
-UPDATE modelreg.artifact_chunk SET chunk_no = 11 - chunk_no, byte_offset = 259072 - byte_offset WHERE chunk_no > 9;
+UPDATE modelreg.artifact_chunk SET chunk = CASE chunk_no WHEN 0 THEN :chunk_of 1) ELSE :chunk_of 0) END
+WHERE chunk IN (:chunk_of 0), :chunk_of 1));
 :verify;
 ROLLBACK TO intact;
 
 -- an extra piece behind the last, before the first, and an empty one
-INSERT INTO modelreg.chunk_piece SELECT chunk, 32, data FROM modelreg.chunk_piece WHERE chunk = :chunk_of 0) AND piece_no = 31;
+INSERT INTO modelreg.chunk_piece SELECT chunk, max(piece_no) + 1, 'x' FROM modelreg.chunk_piece WHERE chunk = :chunk_of 0) GROUP BY chunk;
 :verify;
 ROLLBACK TO intact;
-INSERT INTO modelreg.chunk_piece SELECT chunk, -1, data FROM modelreg.chunk_piece WHERE chunk = :chunk_of 0) AND piece_no = 31;
+INSERT INTO modelreg.chunk_piece SELECT chunk, -1, data FROM modelreg.chunk_piece WHERE chunk = :chunk_of 0) AND piece_no = 0;
 :verify;
 ROLLBACK TO intact;
 INSERT INTO modelreg.chunk_piece VALUES (:chunk_of 2), 1000, '');
@@ -104,7 +103,7 @@ UPDATE modelreg.chunk SET codec = 99 WHERE chunk = :chunk_of 0);
 :verify;
 ROLLBACK TO intact;
 -- a chunk in the list twice
-INSERT INTO modelreg.artifact_chunk SELECT sha256, 3, chunk, 600000 FROM modelreg.artifact_chunk WHERE chunk = :chunk_of 0);
+INSERT INTO modelreg.artifact_chunk SELECT content, 99, chunk, 600000 FROM modelreg.artifact_chunk WHERE chunk = :chunk_of 0);
 :verify;
 ROLLBACK TO intact;
 
@@ -137,13 +136,13 @@ UPDATE modelreg.model_version SET parent_ids = '{nobody,no_one}' WHERE model_nam
 ROLLBACK TO intact;
 
 -- orphans: chunk, pieces, list entry
-INSERT INTO modelreg.chunk VALUES ('00000000-0000-7000-8000-000000000001', 1, 1, 0);
+INSERT INTO modelreg.chunk VALUES ('00000000-0000-7000-8000-000000000001', 1, 1, 0, '00000000-0000-0000-0000-000000000000');
 :verify;
 ROLLBACK TO intact;
 INSERT INTO modelreg.chunk_piece VALUES ('00000000-0000-7000-8000-000000000001', 0, 'x');
 :verify;
 ROLLBACK TO intact;
-INSERT INTO modelreg.artifact_chunk VALUES (sha256('nobody'), 0, :chunk_of 0), 0);
+INSERT INTO modelreg.artifact_chunk VALUES ('00000000-0000-7000-8000-000000000001', 0, :chunk_of 0), 0);
 :verify;
 ROLLBACK TO intact;
 ROLLBACK;

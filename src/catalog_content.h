@@ -1,0 +1,33 @@
+/*-------------------------------------------------------------------------
+ *
+ * catalog_content.h
+ *	  Contents that are repaired, or that nothing refers to any more.
+ *
+ * LAYER 1
+ *
+ * IDENTIFICATION
+ *	  src/catalog_content.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MODELREG_CATALOG_CONTENT_H
+#define MODELREG_CATALOG_CONTENT_H
+
+#include "utils/uuid.h"
+
+/* A row of modelreg.discarded_content */
+typedef struct MrDiscarded
+{
+	pg_uuid_t	content;
+	char	   *storage;
+} MrDiscarded;
+
+extern void mr_content_discard(const pg_uuid_t *content, const char *storage);
+extern uint64 mr_content_lock_discarded(const pg_uuid_t *after, int limit,
+										MrDiscarded **rows);
+extern void mr_content_forget(const pg_uuid_t *content);
+extern void mr_content_count_discarded(uint64 *discarded, uint64 *used);
+extern bool mr_chunk_lock_lists(bool dont_wait);
+extern bool mr_chunk_replace(const pg_uuid_t *damaged, const pg_uuid_t *whole);
+
+#endif							/* MODELREG_CATALOG_CONTENT_H */

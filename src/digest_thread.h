@@ -1,0 +1,24 @@
+/*-------------------------------------------------------------------------
+ *
+ * digest_thread.h
+ *	  Hashing beside other work, in a thread.
+ *
+ * LAYER 1
+ *
+ * IDENTIFICATION
+ *	  src/digest_thread.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MR_DIGEST_THREAD_H
+#define MR_DIGEST_THREAD_H
+
+#include "digest.h"
+
+/* Work that is done meanwhile; it may raise errors. */
+typedef void (*MrDigestMeanwhile) (void *arg);
+
+extern void mr_digest_add_while(MrDigest *digest, const void *data, Size len,
+								MrDigestMeanwhile meanwhile, void *arg);
+
+#endif							/* MR_DIGEST_THREAD_H */

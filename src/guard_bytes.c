@@ -1,0 +1,187 @@
+/*-------------------------------------------------------------------------
+ *
+ * guard_bytes.c
+ *	  The guard triggers of the tables of bytes, and of those that only our
+ *	  functions write.
+ *
+ * LAYER 3
+ *
+ * IDENTIFICATION
+ *	  src/guard_bytes.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "actor.h"
+#include "artifact.h"
+#include "compat.h"
+#include "digest.h"
+#include "guarding.h"
+#include "storage_chunk.h"
+
+PG_FUNCTION_INFO_V1(modelreg_guard_bytes);
+PG_FUNCTION_INFO_V1(modelreg_guard_internal);
+
+static Datum bytes_are_repaired(FunctionCallInfo fcinfo);
+static bool column_is_repaired(const char *relation, const char *column);
+static bool artifact_is_repaired(HeapTuple tuple, TupleDesc desc,
+								 Snapshot snapshot);
+static bool entry_is_repaired(TriggerData *trigger, TupleDesc desc,
+							  Snapshot snapshot);
+static MrHealth check_chunk(MrChunkReader *reader, HeapTuple entry,
+							TupleDesc desc);
+static Datum bytes_are_used(FunctionCallInfo fcinfo);
+
+/*
+ * Row trigger on the byte tables.  An artifact goes when no version refers to
+ * it, its chunks when it is gone.  Nothing changes but where bytes are, by a
+ * repair.
+ */
+Datum
+modelreg_guard_bytes(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = mr_guard_trigger(fcinfo);
+	const char *relation = RelationGetRelationName(trigger->tg_relation);
+
+	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
+	{
+		if (!mr_guard_trusts(trigger) ||
+			!DatumGetBool(mr_actor_run_as_owner(fcinfo, MR_ROLE_NONE, NULL,
+												bytes_are_repaired)))
+			mr_guard_refuse(relation, "updated");
+		return PointerGetDatum(mr_guard_verdict(trigger));
+	}
+	if (!mr_guard_trusts(trigger))
+		mr_actor_require(MR_ROLE_ADMIN, "delete from", relation);
+	if (DatumGetBool(mr_actor_run_as_owner(fcinfo, MR_ROLE_NONE, NULL,
+										   bytes_are_used)))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("row of %s is in use", relation),
+				 errhint("Delete the versions that use it, then call modelreg_cleanup.")));
+	return PointerGetDatum(mr_guard_verdict(trigger));
+}
+
+/*
+ * Whether an UPDATE is a repair, which is judged by what there is to repair:
+ * an artifact may say that it is elsewhere if its bytes are there, and an entry
+ * of a list may change its chunk if that is damaged.
+ */
+static Datum
+bytes_are_repaired(FunctionCallInfo fcinfo)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
+	const char *relation = RelationGetRelationName(trigger->tg_relation);
+	Snapshot	snapshot;
+	bool		repaired;
+
+	for (int attno = 1; attno <= desc->natts; attno++)
+	{
+		const char *column = NameStr(TupleDescAttr(desc, attno - 1)->attname);
+
+		if (mr_guard_changed(trigger->tg_trigtuple, trigger->tg_newtuple,
+							 desc, attno) &&
+			!column_is_repaired(relation, column))
+			return BoolGetDatum(false);
+	}
+
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	if (strcmp(relation, "artifact") == 0)
+		repaired = artifact_is_repaired(trigger->tg_newtuple, desc, snapshot);
+	else
+		repaired = entry_is_repaired(trigger, desc, snapshot);
+	UnregisterSnapshot(snapshot);
+	return BoolGetDatum(repaired);
+}
+
+static bool
+column_is_repaired(const char *relation, const char *column)
+{
+	static const char *const columns[][2] = {
+		{"artifact", "artifact_size"},
+		{"artifact", "storage"},
+		{"artifact", "content"},
+		{"artifact_chunk", "chunk"}
+	};
+
+	for (int i = 0; i < lengthof(columns); i++)
+	{
+		if (strcmp(relation, columns[i][0]) == 0 &&
+			strcmp(column, columns[i][1]) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Reads all the bytes again, but a repair is rare.
+ */
+static bool
+artifact_is_repaired(HeapTuple tuple, TupleDesc desc, Snapshot snapshot)
+{
+	MrArtifactRow row;
+	uint8		actual[MR_SHA256_LEN];
+	const char *problem;
+
+	return mr_artifact_row_from_tuple(tuple, desc, &row) &&
+		mr_artifact_check(&row, snapshot, actual, &problem) == MR_WHOLE;
+}
+
+static bool
+entry_is_repaired(TriggerData *trigger, TupleDesc desc, Snapshot snapshot)
+{
+	MrChunkReader *reader = mr_chunk_reader_begin(snapshot);
+	bool		repaired;
+
+	repaired =
+		check_chunk(reader, trigger->tg_trigtuple, desc) == MR_DAMAGED &&
+		check_chunk(reader, trigger->tg_newtuple, desc) == MR_WHOLE;
+	mr_chunk_reader_end(reader);
+	return repaired;
+}
+
+static MrHealth
+check_chunk(MrChunkReader *reader, HeapTuple entry, TupleDesc desc)
+{
+	bool		isnull;
+	Datum		chunk = SPI_getbinval(entry, desc, SPI_fnumber(desc, "chunk"),
+									  &isnull);
+
+	return isnull ? MR_DAMAGED : mr_chunk_check(reader, DatumGetUUIDP(chunk));
+}
+
+static Datum
+bytes_are_used(FunctionCallInfo fcinfo)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	Relation	relation = trigger->tg_relation;
+	bool		used;
+
+	used = mr_artifact_part_is_used(RelationGetRelationName(relation),
+									trigger->tg_trigtuple,
+									RelationGetDescr(relation));
+	return BoolGetDatum(used);
+}
+
+/*
+ * Row trigger on tables that only our functions write: a superuser, or the
+ * apply worker of a subscription, is trusted as far as with an INSERT.
+ */
+Datum
+modelreg_guard_internal(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = mr_guard_trigger(fcinfo);
+
+	if (!mr_guard_trusts(trigger))
+		mr_guard_refuse(RelationGetRelationName(trigger->tg_relation),
+						TRIGGER_FIRED_BY_DELETE(trigger->tg_event) ?
+						"deleted from directly" : "updated directly");
+	return PointerGetDatum(mr_guard_verdict(trigger));
+}

@@ -1,0 +1,34 @@
+/*-------------------------------------------------------------------------
+ *
+ * storage_share.h
+ *	  Finding chunks that the database storage has already.
+ *
+ * LAYER 1
+ *
+ * IDENTIFICATION
+ *	  src/storage_share.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MR_STORAGE_SHARE_H
+#define MR_STORAGE_SHARE_H
+
+#include "utils/uuid.h"
+
+typedef struct MrShare MrShare;
+
+/* What was found of a chunk that is about to be written */
+typedef struct MrShared
+{
+	bool		found;			/* it is stored, and locked against cleanup */
+	pg_uuid_t	chunk;			/* as this chunk */
+	bool		is_damaged;		/* what should be it is stored, but damaged */
+	pg_uuid_t	damaged;		/* as this chunk */
+} MrShared;
+
+extern MrShare *mr_share_begin(void);
+extern void mr_share_find(MrShare *share, const pg_uuid_t *xxh3,
+						  const char *raw, int32 raw_size, MrShared *shared);
+extern void mr_share_end(MrShare *share);
+
+#endif							/* MR_STORAGE_SHARE_H */

@@ -1,0 +1,54 @@
+/*-------------------------------------------------------------------------
+ *
+ * uploading.h
+ *	  Uploads that this session is at.
+ *
+ * LAYER 2
+ *
+ * IDENTIFICATION
+ *	  src/uploading.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MODELREG_UPLOADING_H
+#define MODELREG_UPLOADING_H
+
+#include "access/xact.h"
+#include "fmgr.h"
+
+#include "catalog_upload.h"
+#include "compat.h"
+#include "digest.h"
+#include "storage.h"
+
+/* An upload, as far as a (sub)transaction has come with it */
+typedef struct MrUpload
+{
+	MemoryContext context;		/* holds all of this */
+	MrUploadRow row;			/* as it was saved last */
+	int64		bytes;			/* held, those not yet saved included */
+	const MrStorage *storage;
+	MrStorageWriter *writer;
+	MrDigest   *digest;			/* of all bytes; NULL when finished */
+
+	bool		is_locked;		/* this (sub)transaction has the row's lock */
+	bool		is_saved;		/* nothing happened since it was saved */
+	bool		is_gone;		/* registered or aborted */
+	SubTransactionId subid;		/* what changed it last; invalid: committed */
+	struct MrUpload *outer;		/* as it was before that, or NULL */
+	struct MrUpload *next;		/* another upload, or NULL */
+} MrUpload;
+
+extern pg_uuid_t *mr_upload_arg(FunctionCallInfo fcinfo, int n);
+extern MrUpload *mr_upload_hold(const pg_uuid_t *upload_id, const char *deed);
+extern const MrUpload *mr_upload_peek(const pg_uuid_t *upload_id);
+extern bool mr_upload_is_any_open(void);
+extern void mr_upload_add(MrUpload *upload, const char *data, Size len);
+extern void mr_upload_finish(MrUpload *upload, uint8 *sha256);
+extern void mr_upload_end(MrUpload *upload);
+extern void mr_upload_drop(const pg_uuid_t *upload_id, const char *deed,
+						   MrUploadRow *row);
+extern void mr_upload_require_user(const MrUploadRow *row, const char *deed);
+pg_noreturn extern void mr_upload_raise_unknown(const pg_uuid_t *upload_id);
+
+#endif							/* MODELREG_UPLOADING_H */
