@@ -16,7 +16,6 @@
  */
 #include "postgres.h"
 
-#include "access/heapam.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
@@ -34,8 +33,7 @@ struct MrBulk
 	EState	   *estate;			/* its memory context holds all of this */
 	Relation	rel;
 	ResultRelInfo *result_rel;	/* rel and its open indexes */
-	bool		large_rows;		/* rows that fill a page */
-	BulkInsertState bistate;	/* for many of these, else NULL */
+	MrBulkRing *ring;			/* for rows that fill a page, else NULL */
 	CommandId	cid;			/* the command that writes */
 	int			nslots;			/* rows in the batch */
 	TupleTableSlot *slots[BATCH_ROWS];	/* the rows; made when first needed */
@@ -44,12 +42,12 @@ struct MrBulk
 static void flush(MrBulk *bulk);
 
 /*
- * Begin to write rows to a table that is open with RowExclusiveLock.  Rows that
- * fill a page (large_rows) pass through a small ring of buffers and leave the
- * others alone.  Memory is taken from a child of the current context.
+ * Begin to write rows to a table that is open with RowExclusiveLock; ring is
+ * for rows that fill a page, else NULL.  Memory is taken from a child of the
+ * current context.
  */
 MrBulk *
-mr_bulk_begin(Relation rel, bool large_rows)
+mr_bulk_begin(Relation rel, MrBulkRing *ring)
 {
 	EState	   *estate = CreateExecutorState();
 	MemoryContext oldcontext = MemoryContextSwitchTo(estate->es_query_cxt);
@@ -60,7 +58,7 @@ mr_bulk_begin(Relation rel, bool large_rows)
 	bulk->result_rel = makeNode(ResultRelInfo);
 	InitResultRelInfo(bulk->result_rel, bulk->rel, 0, NULL, 0);
 	ExecOpenIndices(bulk->result_rel, false);
-	bulk->large_rows = large_rows;
+	bulk->ring = ring;
 	bulk->cid = GetCurrentCommandId(true);
 
 	MemoryContextSwitchTo(oldcontext);
@@ -107,8 +105,9 @@ mr_bulk_end(MrBulk *bulk)
 {
 	flush(bulk);
 
-	if (bulk->bistate != NULL)
-		FreeBulkInsertState(bulk->bistate);
+	/* no pin outlives the statement, but the ring does */
+	if (bulk->ring != NULL && bulk->ring->state != NULL)
+		ReleaseBulkInsertStatePin(bulk->ring->state);
 	table_finish_bulk_insert(bulk->rel, 0);
 	ExecResetTupleTable(bulk->estate->es_tupleTable, false);
 	ExecCloseIndices(bulk->result_rel);
@@ -128,18 +127,18 @@ flush(MrBulk *bulk)
 	if (bulk->nslots == 0)
 		return;
 
-	/* a small artifact is over before the ring of buffers would pay */
-	if (bulk->large_rows && bulk->nslots == BATCH_ROWS &&
-		bulk->bistate == NULL)
+	/* a small artifact is over before the ring would pay */
+	if (bulk->ring != NULL && bulk->ring->state == NULL &&
+		bulk->nslots == BATCH_ROWS)
 	{
-		oldcontext = MemoryContextSwitchTo(bulk->estate->es_query_cxt);
-		bulk->bistate = GetBulkInsertState();
+		oldcontext = MemoryContextSwitchTo(bulk->ring->context);
+		bulk->ring->state = GetBulkInsertState();
 		MemoryContextSwitchTo(oldcontext);
 	}
 
 	oldcontext = MemoryContextSwitchTo(GetPerTupleMemoryContext(bulk->estate));
 	table_multi_insert(bulk->rel, bulk->slots, bulk->nslots, bulk->cid, 0,
-					   bulk->bistate);
+					   bulk->ring != NULL ? bulk->ring->state : NULL);
 	for (i = 0; i < bulk->nslots; i++)
 	{
 		mr_compat_insert_index_tuples(bulk->result_rel, bulk->slots[i],

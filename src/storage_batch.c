@@ -43,7 +43,7 @@ typedef struct Rest
 
 static bool find_chunks(MrBatch *batch);
 static void compress_run(MrRun *run, MrShrinkage *shrinkage);
-static void write_chunks(MrBatch *batch);
+static void write_chunks(MrBatch *batch, MrBulkRing *ring);
 static void write_piece(MrBulk *pieces, bytea *buffer, const MrRun *run,
 						int32 piece_no, int32 len);
 static void write_rests(MrBulk *pieces, bytea *buffer, Rest *rests,
@@ -78,7 +78,7 @@ mr_batch_add(MrBatch *batch, const char *raw, int32 raw_size)
  * returns how many were.
  */
 int
-mr_batch_store(MrBatch *batch, MrShrinkage *shrinkage)
+mr_batch_store(MrBatch *batch, MrShrinkage *shrinkage, MrBulkRing *ring)
 {
 	MemoryContext context;
 	MemoryContext oldcontext;
@@ -94,7 +94,7 @@ mr_batch_store(MrBatch *batch, MrShrinkage *shrinkage)
 		for (i = 0; i < batch->nruns; i++)
 			if (batch->runs[i].is_new)
 				compress_run(&batch->runs[i], shrinkage);
-		write_chunks(batch);
+		write_chunks(batch, ring);
 		CommandCounterIncrement();
 	}
 	for (i = 0; i < batch->nruns; i++)
@@ -201,12 +201,12 @@ compress_run(MrRun *run, MrShrinkage *shrinkage)
  * those that have to share one, and the rows of the chunks.
  */
 static void
-write_chunks(MrBatch *batch)
+write_chunks(MrBatch *batch, MrBulkRing *ring)
 {
 	MrBulk	   *chunks = mr_bulk_begin(mr_table_open("chunk", RowExclusiveLock),
-									   false);
+									   NULL);
 	MrBulk	   *pieces = mr_bulk_begin(mr_table_open("chunk_piece",
-													 RowExclusiveLock), true);
+													 RowExclusiveLock), ring);
 	bytea	   *buffer = palloc(VARHDRSZ + PIECE_SIZE);
 	Rest	   *rests = palloc(MR_BATCH_CHUNKS * sizeof(Rest));
 	int			nrests = 0;

@@ -21,6 +21,8 @@
 #define MR_BATCH_CHUNKS 64
 #define MR_BATCH_LEN (4 * 1024 * 1024)
 
+struct MrBulkRing;				/* see bulk.h */
+
 /* A chunk that is being stored */
 typedef struct MrRun
 {
@@ -52,6 +54,7 @@ typedef struct MrShrinkage
 
 extern void mr_batch_clear(MrBatch *batch);
 extern bool mr_batch_add(MrBatch *batch, const char *raw, int32 raw_size);
-extern int	mr_batch_store(MrBatch *batch, MrShrinkage *shrinkage);
+extern int	mr_batch_store(MrBatch *batch, MrShrinkage *shrinkage,
+						   struct MrBulkRing *ring);
 
 #endif							/* MR_STORAGE_BATCH_H */

@@ -65,6 +65,7 @@ struct MrStorageWriter
 	int64		list_len;		/* bytes that these stand for */
 
 	MrShrinkage shrinkage;
+	MrBulkRing	ring;
 	int64		healed;			/* chunks that were found damaged */
 };
 
@@ -95,6 +96,7 @@ mr_database_write_begin(const pg_uuid_t *content)
 	writer = MemoryContextAllocZero(context, sizeof(MrStorageWriter));
 	writer->context = context;
 	writer->content = *content;
+	writer->ring.context = context;
 	mr_chunker_reset(&writer->chunker);
 	return writer;
 }
@@ -238,6 +240,8 @@ mr_database_write_copy(MrStorageWriter *writer)
 
 	*copy = *writer;
 	copy->context = context;
+	copy->ring.context = context;
+	copy->ring.state = NULL;
 	copy->pending = NULL;
 	copy->pending_len = 0;
 	copy->pending_size = 0;
@@ -377,7 +381,7 @@ store_batch(MrStorageWriter *writer, MrBatch *batch)
 {
 	if (batch->nruns == 0)
 		return;
-	writer->healed += mr_batch_store(batch, &writer->shrinkage);
+	writer->healed += mr_batch_store(batch, &writer->shrinkage, &writer->ring);
 	list_batch(writer, batch);
 	mr_batch_clear(batch);
 }
@@ -428,7 +432,7 @@ write_list(MrStorageWriter *writer)
 	if (writer->nlist == 0)
 		return;
 	lists = mr_bulk_begin(mr_table_open("artifact_chunk", RowExclusiveLock),
-						  false);
+						  NULL);
 	values[LIST_CONTENT - 1] = UUIDPGetDatum(&writer->content);
 	for (i = 0; i < writer->nlist; i++)
 	{
