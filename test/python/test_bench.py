@@ -10,7 +10,9 @@ import sys
 import unittest
 
 BENCH = os.path.join(os.path.dirname(__file__), "..", "..", "bench", "bench.py")
-FIGURES = ["register 1 MB", "load 1 MB, verified", "register 1 KB, 10 versions",
+FIGURES = ["stream in", "stream in again", "stream out, verified",
+           "WAL of streaming again", "growth by a variant", "memory, 0.0156 GB in",
+           "register 1 MB", "load 1 MB, verified", "register 1 KB, 10 versions",
            "register 1 KB, 400 versions", "register 10 KB, 16 clients",
            "find latest by type and stage", "list page of 100",
            "compare 10 versions"]
