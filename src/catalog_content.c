@@ -47,7 +47,7 @@ mr_content_discard(const pg_uuid_t *content, const char *storage)
 {
 	static MrPlan plan = {
 		"INSERT INTO modelreg.discarded_content (content, storage)"
-		" VALUES ($1, $2)",
+		" VALUES ($1, $2) ON CONFLICT (content) DO NOTHING",
 		2, {UUIDOID, TEXTOID}
 	};
 	Datum		values[2];

@@ -19,6 +19,7 @@
 
 #include "catalog_upload.h"
 #include "compat.h"
+#include "uuid7.h"
 
 #define ROW_COLUMNS \
 	"upload_id, created_by, created_at, last_append_at, expected_size," \
@@ -101,9 +102,9 @@ mr_upload_row_state(const pg_uuid_t *upload_id)
 }
 
 /*
- * Saves how far the upload is.  Returns false if its row is gone.
+ * Saves how far the upload is, whose row is locked.
  */
-bool
+void
 mr_upload_row_save(const pg_uuid_t *upload_id, int64 bytes_held,
 				   const pg_uuid_t *progress, bytea *state)
 {
@@ -119,7 +120,7 @@ mr_upload_row_save(const pg_uuid_t *upload_id, int64 bytes_held,
 	values[1] = Int64GetDatum(bytes_held);
 	values[2] = UUIDPGetDatum(progress);
 	values[3] = PointerGetDatum(state);
-	return mr_plan_run(&plan, MR_SIGHT_LATEST, values, NULL) > 0;
+	mr_plan_run(&plan, MR_SIGHT_LATEST, values, NULL);
 }
 
 /*
@@ -169,6 +170,18 @@ mr_upload_row_lock_expired(int seconds, int limit, MrUploadRow **rows)
 	for (uint64 i = 0; i < count; i++)
 		read_row(i, &(*rows)[i]);
 	return count;
+}
+
+/*
+ * Raises 42704 for an upload that there is not.
+ */
+void
+mr_upload_raise_unknown(const pg_uuid_t *upload_id)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("upload \"%s\" does not exist", mr_uuid_text(upload_id)),
+			 errhint("It was registered, aborted or removed after modelreg.upload_expiry; begin another.")));
 }
 
 static bool

@@ -16,6 +16,7 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
+#include "compat.h"
 #include "plan.h"
 
 /* A row of modelreg.upload, its state apart */
@@ -31,13 +32,14 @@ typedef struct MrUploadRow
 	pg_uuid_t	progress;		/* of the last save */
 } MrUploadRow;
 
+pg_noreturn extern void mr_upload_raise_unknown(const pg_uuid_t *upload_id);
 extern void mr_upload_row_insert(const MrUploadRow *row);
 extern bool mr_upload_row_get(const pg_uuid_t *upload_id, MrSight sight,
 							  MrUploadRow *row);
 extern bool mr_upload_row_lock(const pg_uuid_t *upload_id, MrUploadRow *row);
 extern bytea *mr_upload_row_state(const pg_uuid_t *upload_id);
 extern bool mr_upload_table_exists(void);
-extern bool mr_upload_row_save(const pg_uuid_t *upload_id, int64 bytes_held,
+extern void mr_upload_row_save(const pg_uuid_t *upload_id, int64 bytes_held,
 							   const pg_uuid_t *progress, bytea *state);
 extern void mr_upload_row_delete(const pg_uuid_t *upload_id);
 extern uint64 mr_upload_row_lock_expired(int seconds, int limit,

@@ -41,6 +41,9 @@
 /* First byte of what write_suspend returns */
 #define STATE_FORMAT 1
 
+/* Bytes before those that are pending: format, listed, listed_len, healed */
+#define STATE_HEADER (1 + 4 + 8 + 8)
+
 /* An entry of the list of chunks */
 typedef struct ListEntry
 {
@@ -294,10 +297,11 @@ mr_database_write_resume(const pg_uuid_t *content, bytea *state)
 	initStringInfo(&buffer);
 	appendBinaryStringInfo(&buffer, VARDATA_ANY(state),
 						   VARSIZE_ANY_EXHDR(state));
-	if (pq_getmsgbyte(&buffer) != STATE_FORMAT)
+	if (buffer.len < STATE_HEADER || pq_getmsgbyte(&buffer) != STATE_FORMAT)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("state of an upload has an unknown format")));
+				 errmsg("state of an upload has an unknown format"),
+				 errhint("Abort it and begin another.")));
 	writer->listed = pq_getmsgint(&buffer, 4);
 	writer->listed_len = pq_getmsgint64(&buffer);
 	writer->healed = pq_getmsgint64(&buffer);

@@ -30,6 +30,7 @@
 #include "utils/snapmgr.h"
 
 #include "actor.h"
+#include "catalog_content.h"
 #include "digest_thread.h"
 #include "uploading.h"
 #include "uuid7.h"
@@ -61,7 +62,9 @@ static void forget_most(void);
 static void free_upload(MrUpload *upload);
 static void register_callbacks(void);
 static void end_of_transaction(XactEvent event, void *arg);
-static Datum save_all(FunctionCallInfo fcinfo);
+static void save_all(void);
+static Datum save_as_owner(FunctionCallInfo fcinfo);
+static void save(MrUpload *upload);
 static void end_of_subtransaction(SubXactEvent event, SubTransactionId mine,
 								  SubTransactionId parent, void *arg);
 
@@ -229,15 +232,6 @@ mr_upload_require_user(const MrUploadRow *row, const char *deed)
 		mr_actor_require(MR_ROLE_ADMIN,
 						 psprintf("%s an upload begun by", deed),
 						 row->created_by);
-}
-
-void
-mr_upload_raise_unknown(const pg_uuid_t *upload_id)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_UNDEFINED_OBJECT),
-			 errmsg("upload \"%s\" does not exist", mr_uuid_text(upload_id)),
-			 errhint("It was registered, aborted or removed after modelreg.upload_expiry; begin another.")));
 }
 
 static MrUpload *
@@ -455,7 +449,7 @@ end_of_transaction(XactEvent event, void *arg)
 		while (upload != NULL && (upload->is_gone || upload->is_saved))
 			upload = upload->next;
 		if (upload != NULL)
-			(void) mr_actor_run_as_owner(NULL, MR_ROLE_NONE, NULL, save_all);
+			save_all();
 		return;
 	}
 	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT &&
@@ -499,33 +493,70 @@ end_of_transaction(XactEvent event, void *arg)
 	}
 }
 
+/*
+ * Save what has to be saved.  DROP EXTENSION may have gone before; then there
+ * is nowhere to save it.
+ */
+static void
+save_all(void)
+{
+	MrUpload   *upload;
+	bool		read_only = XactReadOnly;
+
+	if (!mr_upload_table_exists())
+	{
+		for (upload = uploads; upload != NULL; upload = upload->next)
+			upload->is_gone = true;
+		return;
+	}
+
+	/* the bytes came before the transaction was set to be read only */
+	XactReadOnly = false;
+	(void) mr_actor_run_as_owner(NULL, MR_ROLE_NONE, NULL, save_as_owner);
+	XactReadOnly = read_only;
+}
+
 static Datum
-save_all(FunctionCallInfo fcinfo)
+save_as_owner(FunctionCallInfo fcinfo)
 {
 	MrUpload   *upload;
 
-	/* DROP EXTENSION may have gone before */
-	if (!mr_upload_table_exists())
-		return (Datum) 0;
 	PushActiveSnapshot(GetTransactionSnapshot());
 	for (upload = uploads; upload != NULL; upload = upload->next)
 	{
-		bytea	   *state;
-
-		if (upload->is_gone || upload->is_saved)
-			continue;
-		state = upload->storage->write_suspend(upload->writer);
-		mr_uuid7(&upload->row.progress);
-		/* the row is locked, so who has deleted it is this transaction */
-		if (!mr_upload_row_save(&upload->row.upload_id, upload->bytes,
-								&upload->row.progress, state))
-			upload->is_gone = true;
-		upload->row.bytes_held = upload->bytes;
-		upload->is_saved = true;
-		pfree(state);
+		if (!upload->is_gone && !upload->is_saved)
+			save(upload);
 	}
 	PopActiveSnapshot();
 	return (Datum) 0;
+}
+
+static void
+save(MrUpload *upload)
+{
+	MrUploadRow row;
+	bytea	   *state;
+
+	/*
+	 * The row is locked.  So if it is gone, or is that of another registry,
+	 * it is this transaction that has deleted it, by plain SQL.
+	 */
+	if (!mr_upload_row_get(&upload->row.upload_id, MR_SIGHT_LATEST, &row) ||
+		memcmp(&row.progress, &upload->row.progress, UUID_LEN) != 0)
+	{
+		upload->storage->write_end(upload->writer);
+		mr_content_discard(&upload->row.upload_id, upload->storage->name);
+		upload->is_gone = true;
+		return;
+	}
+
+	state = upload->storage->write_suspend(upload->writer);
+	mr_uuid7(&upload->row.progress);
+	mr_upload_row_save(&upload->row.upload_id, upload->bytes,
+					   &upload->row.progress, state);
+	upload->row.bytes_held = upload->bytes;
+	upload->is_saved = true;
+	pfree(state);
 }
 
 /*

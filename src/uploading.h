@@ -49,6 +49,5 @@ extern void mr_upload_end(MrUpload *upload);
 extern void mr_upload_drop(const pg_uuid_t *upload_id, const char *deed,
 						   MrUploadRow *row);
 extern void mr_upload_require_user(const MrUploadRow *row, const char *deed);
-pg_noreturn extern void mr_upload_raise_unknown(const pg_uuid_t *upload_id);
 
 #endif							/* MODELREG_UPLOADING_H */
