@@ -17,6 +17,7 @@ import hashlib
 import json
 import os
 import pickle
+import random
 import subprocess
 
 import psycopg
@@ -318,9 +319,9 @@ def withdraw(releaser, service, versions):
 FLIP_A_BIT = """
     UPDATE modelreg.chunk_piece AS p
     SET data = set_byte(p.data, 100, get_byte(p.data, 100) # 1)
-    FROM modelreg.artifact_chunk AS c
-    WHERE c.sha256 = decode(%s, 'hex') AND c.chunk_no = 0
-        AND p.chunk = c.chunk AND p.piece_no = 7
+    FROM modelreg.artifact_chunk AS c JOIN modelreg.artifact AS a USING (content)
+    WHERE a.sha256 = decode(%s, 'hex') AND c.chunk_no = 0
+        AND p.chunk = c.chunk AND p.piece_no = 0
     """
 
 
@@ -347,13 +348,18 @@ def tamper(admin, service, version):
           f"modelreg_check() names the triggers: {broken[0].detail}")
 
 
-def repair(admin, service, version):
-    step("Repair it")
-    with admin.transaction():
-        admin.execute(FLIP_A_BIT, [version.checksum])
-        for trigger in ("chunk_piece_row_guard", "chunk_piece_statement_guard"):
-            admin.execute("ALTER TABLE modelreg.chunk_piece"
-                          f" ENABLE ALWAYS TRIGGER {trigger}")
+def repair(admin, trainer, service, model, version):
+    step("Repair it: register the right bytes again")
+    for trigger in ("chunk_piece_row_guard", "chunk_piece_statement_guard"):
+        admin.execute("ALTER TABLE modelreg.chunk_piece"
+                      f" ENABLE ALWAYS TRIGGER {trigger}")
+    trainer.execute(
+        "SELECT FROM modelreg_register(%s, 'isolation_forest', model_name => 'rescue',"
+        """ performance_metrics => '{"auc_roc": 0.5}')""", [pickle.dumps(model)])
+    healed = admin.execute("SELECT new_values FROM modelreg_history('rescue')"
+                           " WHERE event = 'repair'").fetchone()
+    check(healed and healed.new_values["checksum"] == version.checksum,
+          "the trail says which bytes were healed")
     rows = admin.execute("SELECT * FROM modelreg_verify()").fetchall()
     check(rows and all(row.ok for row in rows),
           f"verify finds all {len(rows)} versions sound")
@@ -363,6 +369,41 @@ def repair(admin, service, version):
           "the model loads again")
     check(all(row.ok for row in admin.execute("SELECT * FROM modelreg_check()")),
           "the triggers are as they should be")
+
+
+def upload(trainer, data, name, part=1024 * 1024):
+    """Stream data into a new version, part by part."""
+    with trainer.transaction():
+        upload_id = trainer.execute("SELECT modelreg_upload_begin()").fetchone()[0]
+        for start in range(0, len(data), part):
+            trainer.execute("SELECT modelreg_upload_append(%s, %b, byte_offset => %s)",
+                            [upload_id, data[start:start + part], start])
+        return trainer.execute(
+            "SELECT * FROM modelreg_register_upload(%s, 'embedding', model_name => %s,"
+            """ performance_metrics => '{"recall": 0.9}')""", [upload_id, name]).fetchone()
+
+
+def stream(trainer, service):
+    step("Stream a larger model in and out, and a variant of it")
+    weights = random.Random(0).randbytes(16 * 1024 * 1024)
+    tuned = weights[:5_000_000] + b"a layer" * 50_000 + weights[5_350_000:]
+    for name, data in (("embedding", weights), ("embedding tuned", tuned)):
+        version = upload(trainer, data, name)
+        with service.cursor() as cursor, cursor.copy(
+                "COPY (SELECT modelreg_download(%s)) TO STDOUT (FORMAT binary)",
+                [version.model_id]) as copy:
+            copy.set_types(["bytea"])
+            digest = hashlib.sha256()
+            for (piece,) in copy.rows():
+                digest.update(piece)
+        check(digest.hexdigest() == hashlib.sha256(data).hexdigest() == version.checksum,
+              f"{version.model_id}: {version.artifact_size} bytes came back as they went in")
+    usage = service.execute(
+        "SELECT pg_size_pretty(sum(logical_bytes)) AS logical,"
+        " pg_size_pretty(sum(saved_by_sharing)) AS shared,"
+        " sum(saved_by_sharing) / sum(logical_bytes) AS share"
+        " FROM modelreg.storage_usage WHERE model_name IS NULL").fetchone()
+    check(usage.share > 0.4, f"of {usage.logical}, {usage.shared} are shared")
 
 
 def clean_up(trainer, releaser, data):
@@ -426,7 +467,8 @@ def run():
         roll_back(releaser, versions, between)
         withdraw(releaser, service, versions)
         tamper(admin, service, versions[0])
-        repair(admin, service, versions[0])
+        repair(admin, trainer, service, models[0], versions[0])
+        stream(trainer, service)
         clean_up(trainer, releaser, data)
         show_trail(service)
 

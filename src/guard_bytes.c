@@ -35,7 +35,7 @@ static bool artifact_is_repaired(HeapTuple tuple, TupleDesc desc,
 static bool entry_is_repaired(TriggerData *trigger, TupleDesc desc,
 							  Snapshot snapshot);
 static MrHealth check_chunk(MrChunkReader *reader, HeapTuple entry,
-							TupleDesc desc);
+							TupleDesc desc, MrChunk *chunk);
 static Datum bytes_are_used(FunctionCallInfo fcinfo);
 
 /*
@@ -134,27 +134,44 @@ artifact_is_repaired(HeapTuple tuple, TupleDesc desc, Snapshot snapshot)
 		mr_artifact_check(&row, snapshot, actual, &problem) == MR_WHOLE;
 }
 
+/*
+ * The new chunk must be whole, and the old one damaged; or both are of the same
+ * bytes, as where a subscriber follows a repair of what is whole there.
+ */
 static bool
 entry_is_repaired(TriggerData *trigger, TupleDesc desc, Snapshot snapshot)
 {
 	MrChunkReader *reader = mr_chunk_reader_begin(snapshot);
+	MrChunk		old_chunk;
+	MrChunk		new_chunk;
+	MrHealth	old_health;
 	bool		repaired;
 
+	old_health = check_chunk(reader, trigger->tg_trigtuple, desc, &old_chunk);
 	repaired =
-		check_chunk(reader, trigger->tg_trigtuple, desc) == MR_DAMAGED &&
-		check_chunk(reader, trigger->tg_newtuple, desc) == MR_WHOLE;
+		check_chunk(reader, trigger->tg_newtuple, desc,
+					&new_chunk) == MR_WHOLE &&
+		(old_health == MR_DAMAGED ||
+		 (old_chunk.raw_size == new_chunk.raw_size &&
+		  memcmp(&old_chunk.xxh3, &new_chunk.xxh3, UUID_LEN) == 0));
 	mr_chunk_reader_end(reader);
 	return repaired;
 }
 
+/*
+ * Reads the chunk that an entry names; its row too, unless it is damaged.
+ */
 static MrHealth
-check_chunk(MrChunkReader *reader, HeapTuple entry, TupleDesc desc)
+check_chunk(MrChunkReader *reader, HeapTuple entry, TupleDesc desc,
+			MrChunk *chunk)
 {
 	bool		isnull;
-	Datum		chunk = SPI_getbinval(entry, desc, SPI_fnumber(desc, "chunk"),
-									  &isnull);
+	Datum		key = SPI_getbinval(entry, desc, SPI_fnumber(desc, "chunk"),
+									&isnull);
 
-	return isnull ? MR_DAMAGED : mr_chunk_check(reader, DatumGetUUIDP(chunk));
+	if (isnull)
+		return MR_DAMAGED;
+	return mr_chunk_check(reader, DatumGetUUIDP(key), chunk);
 }
 
 static Datum

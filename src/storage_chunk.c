@@ -261,16 +261,16 @@ mr_chunk_health(MrChunkReader *reader, const char **problem)
 }
 
 /*
- * Read a whole chunk and compare it with its XXH3.
+ * Read a whole chunk and compare it with its XXH3.  Its row is stored in chunk,
+ * unless it is damaged.
  */
 MrHealth
-mr_chunk_check(MrChunkReader *reader, const pg_uuid_t *key)
+mr_chunk_check(MrChunkReader *reader, const pg_uuid_t *key, MrChunk *chunk)
 {
-	MrChunk		chunk;
 	const char *data;
 
-	(void) (mr_chunk_find(reader, key, &chunk) &&
-			mr_chunk_open(reader, &chunk, 0) &&
+	(void) (mr_chunk_find(reader, key, chunk) &&
+			mr_chunk_open(reader, chunk, 0) &&
 			mr_chunk_whole(reader, true, &data));
 	return reader->health;
 }

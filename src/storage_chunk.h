@@ -44,6 +44,7 @@ extern bool mr_chunk_next(MrChunkReader *reader, const char **data, Size *len);
 extern bool mr_chunk_whole(MrChunkReader *reader, bool check,
 						   const char **data);
 extern MrHealth mr_chunk_health(MrChunkReader *reader, const char **problem);
-extern MrHealth mr_chunk_check(MrChunkReader *reader, const pg_uuid_t *key);
+extern MrHealth mr_chunk_check(MrChunkReader *reader, const pg_uuid_t *key,
+							   MrChunk *chunk);
 
 #endif							/* MR_STORAGE_CHUNK_H */

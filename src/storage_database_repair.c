@@ -64,6 +64,7 @@ mr_database_repair(const pg_uuid_t *damaged, const pg_uuid_t *whole)
 		Datum		values[LIST_COLUMNS];
 		pg_uuid_t	old_chunk;
 		pg_uuid_t	new_chunk;
+		MrChunk		row;
 
 		CHECK_FOR_INTERRUPTS();
 		if (!mr_table_columns(lists.rel, tuple, LIST_COLUMNS, values))
@@ -73,7 +74,7 @@ mr_database_repair(const pg_uuid_t *damaged, const pg_uuid_t *whole)
 					DatumGetInt64(values[LIST_BYTE_OFFSET - 1]), snapshot,
 					&new_chunk) &&
 			memcmp(&old_chunk, &new_chunk, UUID_LEN) != 0 &&
-			mr_chunk_check(chunks, &old_chunk) == MR_DAMAGED &&
+			mr_chunk_check(chunks, &old_chunk, &row) == MR_DAMAGED &&
 			mr_chunk_replace(&old_chunk, &new_chunk))
 			healed++;
 	}

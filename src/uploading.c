@@ -305,12 +305,25 @@ hash_stored(MrUpload *upload)
 		CHECK_FOR_INTERRUPTS();
 		mr_digest_add(upload->digest, run, len);
 	}
-	if (storage->read_health(reader, &problem) != MR_WHOLE)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("stored bytes of upload cannot be read"),
-				 errdetail_internal("Problem found: %s.", problem),
-				 errhint("Abort it and begin another.")));
+	switch (storage->read_health(reader, &problem))
+	{
+		case MR_WHOLE:
+			break;
+		case MR_DAMAGED:
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_CORRUPTED),
+					 errmsg("stored bytes of upload are damaged"),
+					 errdetail_internal("Damage found: %s.", problem),
+					 errhint("Abort it and begin another.")));
+			break;
+		case MR_UNREADABLE:
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("cannot go on with upload"),
+					 errdetail_internal("Its %s.", problem),
+					 errhint("Build modelreg with lz4 and zstd.")));
+			break;
+	}
 	storage->read_end(reader);
 	UnregisterSnapshot(snapshot);
 

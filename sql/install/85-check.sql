@@ -28,7 +28,8 @@ CREATE FUNCTION @extschema@.modelreg_check()
 			-- BEFORE INSERT OR TRUNCATE for each statement
 			SELECT r.relname, '_statement_guard' AS suffix, 'guard_statement' AS function_name, 'A' AS mode, 38 AS events
 			FROM unnest(ARRAY['model', 'model_version', 'artifact', 'artifact_chunk', 'chunk',
-				'chunk_piece', 'stage_rule', 'metric_direction', 'audit_event']) AS r (relname)
+				'chunk_piece', 'upload', 'discarded_content', 'artifact_check', 'stage_rule',
+				'metric_direction', 'audit_event']) AS r (relname)
 			UNION ALL
 			-- BEFORE or AFTER UPDATE OR DELETE for each row
 			VALUES

@@ -41,6 +41,11 @@ SELECT checked('SELECT');
 
 -- Triggers
 SELECT checked('ALTER TABLE modelreg.audit_event DISABLE TRIGGER audit_event_row_guard');
+-- each of them is missed
+SELECT count(*) AS triggers,
+	count(*) FILTER (WHERE checked(format('ALTER TABLE %s DISABLE TRIGGER %I', g.tgrelid::regclass, g.tgname)) !~ g.tgname) AS unnoticed
+FROM pg_trigger AS g
+WHERE g.tgrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'modelreg'::regnamespace) AND NOT g.tgisinternal;
 SELECT checked('ALTER TABLE modelreg.model_version DISABLE TRIGGER ALL');
 SELECT checked('ALTER TABLE modelreg.model_version ENABLE TRIGGER ALL');
 SELECT checked('ALTER TABLE modelreg.chunk_piece ENABLE TRIGGER chunk_piece_row_guard');
