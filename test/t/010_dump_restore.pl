@@ -17,7 +17,7 @@ my $anchor = $node->safe_psql('postgres', 'SELECT modelreg_audit_head()');
 
 # Each table has rows, or its comparison would say nothing.
 unlike($tables, qr/\|0\|/, 'no table is empty');
-is(() = $tables =~ /^/mg, 9, 'nine tables are compared');
+is(() = $tables =~ /^/mg, 12, 'twelve tables are compared');
 
 # ---- Dumps -------------------------------------------------------------------
 
@@ -65,6 +65,7 @@ sub same
 		'0', "$what: anchor");
 	is(goes_on($to, $database), "fraud|6|2.1.0|t\nnew|1|0.1.0|t",
 		"$what: goes on");
+	is(upload_goes_on($to, $database), '400017|t|t', "$what: so does the upload");
 	return;
 }
 
@@ -87,6 +88,27 @@ BEGIN
 END $$;
 SQL
 	return $next . ModelregTest::problems($to, $database);
+}
+
+# Go on with the unfinished upload, which has bytes in chunks and bytes in its
+# row, and register it.
+my $uploaded = ModelregTest::noise('unfinished', 200_000);
+
+sub upload_goes_on
+{
+	my ($to, $database) = @_;
+	my $loaded = $to->safe_psql($database, <<"SQL");
+DO \$\$
+BEGIN
+	PERFORM modelreg_upload_append(u.upload_id, ' and a new end', s.bytes_held)
+	FROM modelreg.upload AS u, modelreg_upload_status(u.upload_id) AS s;
+	PERFORM modelreg_register_upload(upload_id, 'uploaded', performance_metrics => '{"f1_score": 1}') FROM modelreg.upload;
+END \$\$;
+SELECT artifact_size, modelreg_load(model_id) = $uploaded || $uploaded || 'end and a new end',
+	checksum = encode(sha256($uploaded || $uploaded || 'end and a new end'), 'hex')
+FROM modelreg_find_latest('uploaded');
+SQL
+	return $loaded . ModelregTest::problems($to, $database);
 }
 
 my @psql = qw(psql -X -q -v ON_ERROR_STOP=1 -d DATABASE -f);

@@ -21,8 +21,9 @@ $standby->init_from_backup($primary, 'backup', has_streaming => 1);
 $standby->start;
 
 # What arrives by streaming: a version, a stage move, a rename.
-$primary->safe_psql('postgres', <<'SQL');
-SELECT modelreg_register(decode(repeat('00ff', 500000), 'hex'), 'isolation_forest', '3.0.0', 'fraud', '{"f1_score": 0.99}', tags => '{streamed}');
+my $noise = ModelregTest::noise('streamed', 1_000_000);
+$primary->safe_psql('postgres', <<"SQL");
+SELECT modelreg_register($noise, 'isolation_forest', '3.0.0', 'fraud', '{"f1_score": 0.99}', tags => '{streamed}');
 SELECT modelreg_update_stage(model_id, 'production') FROM modelreg_find_latest(model_name => 'fraud');
 SELECT modelreg_rename_model('renamed', 'renamed_again');
 SQL
@@ -37,6 +38,8 @@ is(ModelregTest::fingerprint($standby, 'postgres'),
 my %read = (
 	load => q{SELECT md5(modelreg_load(model_id)) FROM modelreg_list() ORDER BY model_id},
 	load_unverified => q{SELECT md5(modelreg_load(model_id, false)) FROM modelreg_list() ORDER BY model_id},
+	download => q{SELECT md5(modelreg_download(model_id, piece_size => 100000)) FROM modelreg_list() ORDER BY model_id},
+	download_range => q{SELECT md5(modelreg_download(model_id, artifact_size / 3, artifact_size / 2 + 1)) FROM modelreg_list() ORDER BY model_id},
 	load_latest => q{SELECT model_id, model_name, model_type, version, deployment_stage, checksum, performance_metrics, length(artifact), sha256(artifact) = decode(checksum, 'hex') FROM modelreg_load_latest('isolation_forest', 'production')},
 	find_latest => q{SELECT * FROM modelreg_find_latest(model_name => 'fraud', tags => '{streamed}', min_performance => '{"f1_score": 0.9}')},
 	list => q{SELECT * FROM modelreg_list(max_rows => 5)},
@@ -49,6 +52,7 @@ my %read = (
 	audit_head => q{SELECT modelreg_audit_head() - 'at'},
 	verify => q{SELECT * FROM modelreg_verify()},
 	check => q{SELECT * FROM modelreg_check()},
+	health => q{SELECT * FROM modelreg.artifact_health},
 	preview => q{SELECT * FROM modelreg_cleanup_preview()},
 	views => q{SELECT (SELECT count(*) FROM modelreg.model_metric), (SELECT count(*) FROM modelreg.production_model), (SELECT count(*) FROM modelreg.stage_history), (SELECT sum(artifact_bytes) FROM modelreg.storage_usage), s.* FROM modelreg.registry_stats AS s});
 for my $name (sort keys %read)
@@ -60,21 +64,32 @@ for my $name (sort keys %read)
 }
 is(ModelregTest::problems($standby, 'postgres'), '', 'the standby is sound');
 
+# Who may go on with an upload can ask there how far it is.
+my $status = 'SELECT s.* FROM modelreg.upload, modelreg_upload_status(upload_id) AS s';
+like($standby->safe_psql('postgres', $status), qr/^400003\|/, 'upload_status works');
+is($standby->safe_psql('postgres', $status), $primary->safe_psql('postgres', $status), '... and says the same');
+
 # A damaged byte is found there as well.  (It is put back on the primary.)
 my $damage = <<'SQL';
 SET session_replication_role = replica;
 ALTER TABLE modelreg.chunk_piece DISABLE TRIGGER chunk_piece_row_guard;
 UPDATE modelreg.chunk_piece SET data = set_byte(data, 4000, 255 - get_byte(data, 4000))
 WHERE (chunk, piece_no) = (
-	SELECT c.chunk, 7 FROM modelreg.artifact_chunk AS c
-	JOIN modelreg.model_version AS v ON c.sha256 = decode(v.checksum, 'hex')
+	SELECT c.chunk, 3 FROM modelreg.artifact_chunk AS c
+	JOIN modelreg.artifact AS a USING (content)
+	JOIN modelreg.model_version AS v ON a.sha256 = decode(v.checksum, 'hex')
 	WHERE v.version = '3.0.0' AND c.chunk_no = 1);
 ALTER TABLE modelreg.chunk_piece ENABLE ALWAYS TRIGGER chunk_piece_row_guard;
 SQL
 $primary->safe_psql('postgres', $damage);
 $primary->wait_for_catchup($standby);
+my $damaged = q{modelreg_find_latest(version => '3.0.0')};
 is(ModelregTest::sqlstate($standby, 'postgres', q{SELECT count(*) FROM modelreg_load_latest(version => '3.0.0')}),
 	'XX001', 'load refuses damaged bytes');
+is(ModelregTest::sqlstate($standby, 'postgres', "SELECT length(modelreg_download(model_id)) FROM $damaged"),
+	'XX001', 'so does download');
+is(ModelregTest::sqlstate($standby, 'postgres', "SELECT length(modelreg_download(model_id, 1)) FROM $damaged"),
+	'XX001', 'also a range of them');
 is($standby->safe_psql('postgres', q{SELECT count(*) FROM modelreg_verify() WHERE NOT ok}), '1', 'verify finds them');
 $primary->safe_psql('postgres', $damage);
 $primary->wait_for_catchup($standby);
@@ -82,6 +97,7 @@ $primary->wait_for_catchup($standby);
 # ---- Writers -------------------------------------------------------------------
 
 my $id = q{(SELECT model_id FROM modelreg_find_latest(model_name => 'fraud'))};
+my $upload = q{'} . $primary->safe_psql('postgres', 'SELECT upload_id FROM modelreg.upload') . q{'};
 my @write = (
 	q{SELECT modelreg_register('x', 'new', performance_metrics => '{"a": 1}')},
 	q{SELECT modelreg_register('\x00', 'isolation_forest', '9.0.0', 'fraud', '{"a": 1}')},
@@ -95,6 +111,11 @@ my @write = (
 	q{SELECT modelreg_set_stage_rule('staging', 'canary', false)},
 	q{SELECT modelreg_set_stage_rule('canary', 'archived', NULL)},
 	q{SELECT modelreg_set_metric_direction('auc', false)},
+	q{SELECT modelreg_upload_begin(1000)},
+	qq{SELECT modelreg_upload_append($upload, 'x')},
+	qq{SELECT modelreg_upload_abort($upload)},
+	qq{SELECT modelreg_register_upload($upload, 'x', performance_metrics => '{"a": 1}')},
+	q{SELECT * FROM modelreg_scrub()},
 	q{CALL modelreg_cleanup()},
 	q{CALL modelreg_cleanup(batch_size => 1, keep_production => false)},
 	q{UPDATE modelreg.model_version SET notes = 'x'});
@@ -111,6 +132,13 @@ $primary->stop;
 $standby->promote;
 is($standby->safe_psql('postgres', <<'SQL'), 'fraud|7|3.1.0', 'after a promotion the numbers go on');
 SELECT model_name, version_number, version FROM modelreg_register('y', 'isolation_forest', model_name => 'fraud', performance_metrics => '{"f1_score": 1}')
+SQL
+is($standby->safe_psql('postgres', <<"SQL"), '400007', '... and the upload');
+DO \$\$ BEGIN
+	PERFORM modelreg_upload_append($upload, 'tail');
+	PERFORM modelreg_register_upload($upload, 'uploaded', performance_metrics => '{"f1_score": 1}');
+END \$\$;
+SELECT length(modelreg_load(model_id)) FROM modelreg_find_latest('uploaded');
 SQL
 is(ModelregTest::problems($standby, 'postgres'), '', 'and the registry is sound');
 $standby->stop;

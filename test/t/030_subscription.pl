@@ -4,6 +4,7 @@
 use strict;
 use warnings;
 
+use Digest::SHA qw(sha512);
 use ModelregTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -51,7 +52,11 @@ my @changes = (
 	[ 'forced deletion', q{SELECT modelreg_delete(model_id, true) FROM modelreg_find_latest(model_name => 'fraud_detection', version => '4.0.0')} ],
 	[ 'deletion of a model', q{SELECT modelreg_delete_model('settings', true)} ],
 	[ 'model created anew', q{SELECT modelreg_create_model('settings')} ],
-	[ 'cleanup', q{CALL modelreg_cleanup()} ]);
+	[ 'cleanup', q{CALL modelreg_cleanup()} ],
+	[ 'upload begun', q{SELECT modelreg_upload_append(modelreg_upload_begin(), } . ModelregTest::noise('begun', 300_000) . ')' ],
+	[ 'upload gone on with', q{SELECT modelreg_upload_append(upload_id, 'more') FROM modelreg.upload} ],
+	[ 'upload registered', q{SELECT modelreg_register_upload(upload_id, 'uploaded', performance_metrics => '{"auc": 1}') FROM modelreg.upload} ],
+	[ 'scrub', q{SELECT * FROM modelreg_scrub()} ]);
 for my $change (@changes)
 {
 	my ($what, $sql) = @$change;
@@ -104,6 +109,50 @@ $publisher->safe_psql('postgres', q{SELECT modelreg_set_stage_rule('development'
 $session->query_safe('COMMIT');
 $session->quit;
 same('a move and its prohibition');
+
+# ---- A repair -------------------------------------------------------------------------
+
+# Bytes rot on disk, then the same are registered again: the repair changes rows
+# that nothing else may change, and the guards of the subscriber let it pass,
+# whether its own bytes were damaged or not.
+for my $what ('both', 'the publisher')
+{
+	my $noise = ModelregTest::noise("damaged $what", 300_000);
+	$publisher->safe_psql('postgres', "SET modelreg.compression = none; " . register_bytes($noise));
+	same("before $what rots");
+	rot($_, "damaged $what") for $what eq 'both' ? ($subscriber, $publisher) : $publisher;
+	isnt(ModelregTest::problems($_, 'postgres'), '', "$what: damaged") for $what eq 'both' ? ($subscriber, $publisher) : $publisher;
+	$publisher->safe_psql('postgres', register_bytes($noise));
+	is(ModelregTest::problems($publisher, 'postgres'), '', "$what: repaired");
+	like($publisher->safe_psql('postgres', 'SELECT event FROM modelreg_history() ORDER BY at DESC LIMIT 2'), qr/^repair$/m, "$what: ... and recorded");
+	# with which the damaged chunk goes
+	$publisher->safe_psql('postgres', 'CALL modelreg_cleanup()');
+	same("$what repaired");
+}
+
+sub register_bytes
+{
+	my ($bytes) = @_;
+	return qq{SELECT modelreg_register($bytes, 'rot', performance_metrics => '{"auc": 1}')};
+}
+
+# Change a byte of the noise in the server's file.
+sub rot
+{
+	my ($node, $seed) = @_;
+	my $file = $node->data_dir . '/' . $node->safe_psql('postgres', q{SELECT pg_relation_filepath('modelreg.chunk_piece')});
+	$node->stop;
+	my $bytes = slurp_file($file);
+	# one of them may be on two pages
+	my ($at) = grep { $_ >= 0 } map { index($bytes, sha512("$seed $_")) } 2000, 2001;
+	die "the bytes are not in $file\n" unless defined $at;
+	open(my $handle, '+<:raw', $file) or die "$file: $!\n";
+	seek($handle, $at, 0);
+	print $handle chr(ord(substr($bytes, $at, 1)) ^ 1);
+	close $handle;
+	$node->start;
+	return;
+}
 
 $subscriber->safe_psql('postgres', 'DROP SUBSCRIPTION everything');
 $subscriber->stop;

@@ -17,7 +17,7 @@ log_statement = none
 CONF
 
 my $register = q{SELECT version_number FROM modelreg_register(%s, 'crash', performance_metrics => '{"f1_score": 1}')};
-my $big = q{(SELECT decode(repeat(md5('%s'), 1000000), 'hex'))};    # 16 MB
+sub big { return ModelregTest::noise($_[0], 16_000_000) }
 
 $node->safe_psql('postgres', sprintf($register, q{'first'}));
 $node->safe_psql('postgres', q{SELECT modelreg_register('other', 'other', performance_metrics => '{"f1_score": 1}')});
@@ -57,9 +57,9 @@ sub wait_for
 for my $how ('kill -9', 'immediate stop')
 {
 	my $holder = $node->background_psql('postgres', on_error_stop => 0);
-	$holder->query_safe("BEGIN; " . sprintf($register, sprintf($big, "holder $how")));
+	$holder->query_safe("BEGIN; " . sprintf($register, big("holder $how")));
 	my $waiter = $node->background_psql('postgres', on_error_stop => 0);
-	$waiter->{stdin} .= sprintf($register, sprintf($big, "waiter $how")) . ";\n";
+	$waiter->{stdin} .= sprintf($register, big("waiter $how")) . ";\n";
 	$waiter->{run}->pump_nb;
 	wait_for(q{SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%modelreg_register%' AND pid <> pg_backend_pid()});
 	cmp_ok($node->safe_psql('postgres', q{SELECT pg_relation_size('modelreg.chunk_piece')}), '>', 32_000_000,
@@ -87,7 +87,7 @@ for my $how ('kill -9', 'immediate stop')
 my $writer = $node->background_psql('postgres', on_error_stop => 0);
 my $size = $node->safe_psql('postgres', q{SELECT pg_relation_size('modelreg.chunk_piece')});
 my $pid = $writer->query_safe('SELECT pg_backend_pid()');
-$writer->{stdin} .= sprintf($register, q{(SELECT decode(repeat(md5('writer'), 10000000), 'hex'))}) . ";\n";    # 160 MB
+$writer->{stdin} .= sprintf($register, ModelregTest::noise('writer', 160_000_000)) . ";\n";
 $writer->{run}->pump_nb;
 wait_for("SELECT pg_relation_size('modelreg.chunk_piece') > $size + 4000000");
 kill 'KILL', $pid;

@@ -100,7 +100,10 @@ my @failures = (
 	[ '22000', q{SELECT modelreg_register(:artifact::bytea, 'm', expected_checksum => repeat('0', 64), performance_metrics => '{"auc": 1}');} ],
 	[ '42704', q{SELECT modelreg_register(:artifact::bytea, 'm', parent_ids => '{nobody}', performance_metrics => '{"auc": 1}');} ],
 	[ '57014', qq{SET statement_timeout = 1;\nSELECT modelreg_register(:artifact::bytea, 'm', performance_metrics => '{"auc": 1}') FROM generate_series(1, 1000);} ],
-	[ '42501', qq{SET ROLE pg_monitor;\nSELECT public.modelreg_register(:artifact::bytea, 'm', performance_metrics => '{"auc": 1}');} ]);
+	[ '42501', qq{SET ROLE pg_monitor;\nSELECT public.modelreg_register(:artifact::bytea, 'm', performance_metrics => '{"auc": 1}');} ],
+	[ '22023', q{SELECT modelreg_upload_append(modelreg_upload_begin(), :artifact::bytea, 1);} ],
+	[ '42704', q{SELECT modelreg_upload_append('00000000-0000-0000-0000-000000000000', :artifact::bytea);} ],
+	[ '42501', qq{SET ROLE pg_monitor;\nSELECT public.modelreg_upload_append('00000000-0000-0000-0000-000000000000', :artifact::bytea);} ]);
 my $n = 0;
 for my $failure (@failures)
 {
@@ -119,7 +122,7 @@ for my $failure (@failures)
 }
 
 # Damage is reported without the bytes, too.
-$node->safe_psql('postgres', qq{SELECT modelreg_register('\\x$hex', 'damaged', performance_metrics => '{"auc": 1}')});
+$node->safe_psql('postgres', qq{SET modelreg.compression = none; SELECT modelreg_register('\\x$hex', 'damaged', performance_metrics => '{"auc": 1}')});
 $node->safe_psql('postgres', <<'SQL');
 ALTER TABLE modelreg.chunk_piece DISABLE TRIGGER USER;
 UPDATE modelreg.chunk_piece SET data = set_byte(data, 9, 0) WHERE piece_no = 5;
@@ -129,6 +132,12 @@ SQL
 ($log, my $stderr) = logged(q{SELECT * FROM modelreg_load_latest('damaged')});
 like($stderr, qr/do not match their checksum/, 'damage is an error');
 unlike($log . $stderr, $bytes, '... that shows no bytes');
+($log, $stderr) = logged(q{SELECT modelreg_download(model_id, 1) FROM modelreg_find_latest('damaged')});
+like($stderr, qr{do not match their checksum}, 'damage in a range is an error');
+unlike($log . $stderr, $bytes, '... that shows no bytes either');
+($log, $stderr) = logged(q{SELECT * FROM modelreg_scrub()});
+like($stderr, qr/WARNING:.*is damaged/, 'a scrub warns of it');
+unlike($log . $stderr, $bytes, '... without the bytes');
 ($log, $stderr) = logged(q{DELETE FROM modelreg.chunk_piece; UPDATE modelreg.chunk_piece SET data = data || data; INSERT INTO modelreg.chunk_piece SELECT * FROM modelreg.chunk_piece});
 unlike($log . $stderr, $bytes, 'refused changes of the byte tables show no bytes');
 unlike(substr(slurp_file($node->logfile), $before), $bytes, 'no artifact in the log');

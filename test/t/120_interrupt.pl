@@ -6,12 +6,10 @@ use ModelregTest;
 use Test::More;
 
 my $node = ModelregTest::node('main', conf => "autovacuum = off\nlog_statement = none\n");
-$node->safe_psql('postgres', <<'SQL');
-CREATE ROLE regress_modelreg_writer IN ROLE modelreg_writer;
--- five times 8 MB to read
-SELECT modelreg_register(decode(repeat(md5(n::text), 500000), 'hex'), 'm', performance_metrics => '{"auc": 1}')
-FROM generate_series(1, 5) AS n;
-SQL
+$node->safe_psql('postgres', 'CREATE ROLE regress_modelreg_writer IN ROLE modelreg_writer');
+# five times 8 MB to read
+$node->safe_psql('postgres', sprintf(q{SELECT modelreg_register(%s, 'm', performance_metrics => '{"auc": 1}')}, ModelregTest::noise($_, 8_000_000)))
+  for 1 .. 5;
 my $id = $node->safe_psql('postgres', 'SELECT model_id FROM modelreg_find_latest()');
 
 # The bytes are checked by modelreg_verify.
@@ -57,7 +55,7 @@ sub usable
 
 # ---- Registration, cancelled while it writes ------------------------------------------------
 
-my $register = q{SELECT modelreg_register(decode(repeat(md5('big'), 5000000), 'hex'), 'm', performance_metrics => '{"auc": 1}')};
+my $register = sprintf(q{SELECT modelreg_register(%s, 'm', performance_metrics => '{"auc": 1}')}, ModelregTest::noise('big', 80_000_000));
 my $pid = $session->query_safe('SELECT pg_backend_pid()');
 
 # Cancel the session once it has written some of the 80 MB.
@@ -104,7 +102,10 @@ usable('register in a subtransaction');
 for my $call (
 	[ 'load', qq{PERFORM modelreg_load('$id')} ],
 	[ 'load_latest', q{PERFORM artifact FROM modelreg_load_latest('m')} ],
+	[ 'download', qq{PERFORM modelreg_download('$id')} ],
+	[ 'download of a range', qq{PERFORM modelreg_download('$id', 1, 7000000, 8096)} ],
 	[ 'verify', q{PERFORM count(*) FROM modelreg_verify()} ],
+	[ 'scrub', q{PERFORM * FROM modelreg_scrub()} ],
 	[ 'audit_verify', q{PERFORM count(*) FROM modelreg_audit_verify()} ],
 	[ 'compare', q{PERFORM count(*) FROM modelreg_compare(ARRAY(SELECT model_id FROM modelreg_list()))} ],
 	[ 'edit', qq{PERFORM modelreg_update('$id', notes => clock_timestamp()::text)} ])

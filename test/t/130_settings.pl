@@ -23,25 +23,31 @@ sub value
 
 # ---- Defaults, and who may set what ----------------------------------------------------
 
-is($node->safe_psql('postgres', q{SELECT name, setting, context, vartype FROM pg_settings WHERE name LIKE 'modelreg.%' ORDER BY name}), <<'TEXT' =~ s/\n\z//r, 'the settings');
+# as far as the library was there to build with
+my $default = $node->safe_psql('postgres', q{SELECT CASE WHEN 'lz4' = ANY (enumvals) THEN 'lz4' ELSE 'none' END FROM pg_settings WHERE name = 'modelreg.compression'});
+
+is($node->safe_psql('postgres', q{SELECT name, setting, context, vartype FROM pg_settings WHERE name LIKE 'modelreg.%' ORDER BY name}), <<"TEXT" =~ s/\n\z//r, 'the settings');
 modelreg.auto_cleanup|off|superuser|bool
+modelreg.compression|$default|user|enum
+modelreg.hash_in_thread|on|user|bool
 modelreg.max_versions|10|superuser|integer
 modelreg.notify|stage|superuser|enum
 modelreg.reason||user|string
 modelreg.require_metadata|on|superuser|bool
+modelreg.upload_expiry|86400|superuser|integer
 modelreg.verify_checksums|on|user|bool
 TEXT
 is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_settings WHERE name LIKE 'modelreg.%' AND short_desc !~ '\.$'}), '0', 'each is described');
-for my $setting ('max_versions = 5', 'auto_cleanup = on', 'require_metadata = off', 'notify = none')
+for my $setting ('max_versions = 5', 'auto_cleanup = on', 'require_metadata = off', 'notify = none', 'upload_expiry = 60')
 {
 	is(ModelregTest::sqlstate($node, 'postgres', "SET modelreg.$setting", @user), '42501', "a user may not: SET $setting");
 	is(ModelregTest::sqlstate($node, 'postgres', "SET modelreg.$setting"), '', "a superuser may: SET $setting");
 }
-for my $setting ('verify_checksums = off', "reason = 'why'")
+for my $setting ('verify_checksums = off', 'compression = none', 'hash_in_thread = off', "reason = 'why'")
 {
 	is(ModelregTest::sqlstate($node, 'postgres', "SET modelreg.$setting", @user), '', "a user may: SET $setting");
 }
-for my $setting ('max_versions = 0', 'max_versions = -2', 'notify = sometimes', 'auto_cleanup = maybe', 'verify_checksums = 3')
+for my $setting ('max_versions = 0', 'max_versions = -2', 'notify = sometimes', 'auto_cleanup = maybe', 'verify_checksums = 3', 'compression = gzip', 'upload_expiry = -2')
 {
 	is(ModelregTest::sqlstate($node, 'postgres', "SET modelreg.$setting"), '22023', "no value: $setting");
 }

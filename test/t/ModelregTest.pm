@@ -116,7 +116,8 @@ sub other_servers
 Fill a registry with something of everything: versions in all stages, of all
 sizes and with awkward texts; models that were renamed, deleted, created anew;
 rules and metric directions; changes by plain SQL; bytes that are shared, and
-bytes that wait for cleanup.
+bytes that wait for cleanup; an upload that is not finished, one that was
+aborted, and what a scrub found.
 
 =cut
 
@@ -174,7 +175,37 @@ BEGIN
 	UPDATE modelreg.metric_direction SET higher_is_better = true;
 END $$;
 SQL
+
+	# Stored chunks and bytes behind the last cut, by two transactions; the other
+	# upload has a chunk of its own and shares one.
+	my ($first, $second) = (noise('unfinished', 200_000), noise('aborted', 100_000));
+	$node->safe_psql($database, <<"SQL");
+SELECT modelreg_upload_append(modelreg_upload_begin(), $first);
+SELECT modelreg_upload_append(upload_id, $first || 'end') FROM modelreg.upload;
+DO \$\$
+DECLARE
+	id uuid := modelreg_upload_begin();
+BEGIN
+	PERFORM modelreg_upload_append(id, $first || $second);
+	COMMIT;
+	PERFORM modelreg_upload_abort(id);
+END \$\$;
+SELECT * FROM modelreg_scrub();
+SQL
 	return;
+}
+
+=head2 noise(seed, size)
+
+An SQL expression: so many bytes that do not shrink, the same for the same seed.
+
+=cut
+
+sub noise
+{
+	my ($seed, $size) = @_;
+	my $blocks = int(($size + 63) / 64);
+	return "(SELECT substr(string_agg(sha512(convert_to('$seed ' || n, 'UTF8')), ''), 1, $size) FROM generate_series(1, $blocks) AS n)";
 }
 
 =head2 fingerprint(node, database, without)
