@@ -35,9 +35,9 @@ from sklearn.ensemble import IsolationForest, RandomForestClassifier
 SOURCE = Path(__file__).parent.parent / "src/chunker.c"
 KB, MB, GB = 1024, 1024 * 1024, 1024 * 1024 * 1024
 # Minimum, average, maximum in KiB.  The first, too fine for use, tells what is shared.
-SIZES = [(0.25, 1, 4), (4, 16, 64), (8, 32, 128), (16, 64, 256), (32, 64, 256),
-         (16, 128, 512), (32, 128, 512), (64, 128, 512), (64, 256, 1024)]
-FIXED = [64, 256]
+SIZES = [(0.25, 1, 4), (8, 32, 128), (16, 64, 256), (32, 64, 256), (32, 128, 512),
+         (64, 256, 1024)]
+FIXED = [64]
 # What a chunk costs besides its bytes, measured with COPY into such tables: two rows
 # and their index entries; what its last piece leaves empty in the page of several.
 ROWS, LAST_PIECE = 325, 450
@@ -228,9 +228,6 @@ def main():
                  itertools.chain(forests(), weights(), containers())]
     print_table("Growth: bytes of the child that a store lacks, in %", ["pair", *cutters],
                 [[what, *(f"{growth:.1f}" for _, growth in row)] for what, _, row in table])
-    print_table("Chunks of the child: mean KiB × number", ["pair", *cutters],
-                [[what, *(f"{size / n / KB:.1f} × {n}" for n, _ in row)]
-                 for what, size, row in table])
     lines, total = [], sum(size for _, size, _ in table)
     for i, name in enumerate(cutters):
         per_gb = GB * sum(row[i][0] for _, _, row in table) / total

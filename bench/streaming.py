@@ -112,12 +112,19 @@ def write_file(path, parts):
 
 
 def download(connection, model_id):
-    return drain(connection, f"COPY (SELECT modelreg_download('{model_id}'))"
-                 " TO STDOUT (FORMAT binary)")
+    # Pieces that stay in the processor's cache on their way.
+    return drain(connection, f"COPY (SELECT modelreg_download('{model_id}',"
+                 " piece_size => 262144)) TO STDOUT (FORMAT binary)")
 
 
 def copy_out(connection):
     return drain(connection, "COPY page TO STDOUT (FORMAT binary)")
+
+
+def copy_out_in_order(connection):
+    """As of a table that holds other artifacts as well."""
+    return drain(connection, "COPY (SELECT data FROM page WHERE chunk = (SELECT chunk FROM page"
+                 " LIMIT 1) ORDER BY piece_no) TO STDOUT (FORMAT binary)")
 
 
 def drain(connection, statement):
@@ -204,6 +211,7 @@ def round_trip(connection, speeds, streams, directory):
     logged = connection.execute(f"SELECT pg_wal_lsn_diff(({wal}), %s)", [before]).fetchone()[0]
     speeds.time("stream out, verified", download, connection, model_id)
     speeds.time("COPY BINARY out", copy_out, connection)
+    speeds.time("COPY BINARY out, in order", copy_out_in_order, connection)
 
     connection.execute("CHECKPOINT")
     one_by_one = split(os.urandom(streams.size), streams.part)
@@ -285,7 +293,8 @@ def streaming(connection, streams):
     figures += [speeds.figure("stream in", baseline) for baseline in (
         "stream in, part by part", "one bytea", "large object", "file, SHA-256 and fsync")]
     figures += [speeds.figure("stream out, verified", baseline) for baseline in (
-        "one bytea out", "large object out", "file and SHA-256 out")]
+        "COPY BINARY out, in order", "one bytea out", "large object out",
+        "file and SHA-256 out")]
 
     share = statistics.median(logged) / streams.size * 100
     grown = variant(connection, streams)

@@ -69,7 +69,7 @@ def send_all(connection):
         select.select([], [connection], [])
 
 
-def begin(connection, size=len(ARTIFACT)):
+def begin_upload(connection, size=len(ARTIFACT)):
     return connection.execute(BEGIN, [size]).fetchone()[0]
 
 
@@ -95,7 +95,7 @@ class UploadTest(unittest.TestCase):
 
     def test_one_transaction(self):
         with self.trainer.transaction():
-            upload = begin(self.trainer)
+            upload = begin_upload(self.trainer)
             for offset, part in parts(ARTIFACT):
                 held = self.trainer.execute(
                     APPEND, [upload, part, offset]).fetchone()[0]
@@ -109,7 +109,7 @@ class UploadTest(unittest.TestCase):
         self.assertStored()
         # An upload that does not come to its end leaves nothing.
         with self.trainer.transaction() as transaction:
-            lost = begin(self.trainer)
+            lost = begin_upload(self.trainer)
             self.trainer.execute(APPEND, [lost, b"x" * PART, 0])
             raise psycopg.Rollback(transaction)
         with self.assertRaises(errors.UndefinedObject):
@@ -117,7 +117,7 @@ class UploadTest(unittest.TestCase):
 
     def test_parameters_of_any_kind(self):
         """Text and binary, prepared (the generic plan) or not, bytes-like."""
-        upload = begin(self.trainer, None)
+        upload = begin_upload(self.trainer, None)
         sent = b""
         for i, (parameter, kind) in enumerate(
                 ((p, k) for p in ("%b", "%t", "%s")
@@ -135,7 +135,7 @@ class UploadTest(unittest.TestCase):
         self.assertStored(sent)
 
     def test_pipeline_in_a_transaction(self):
-        upload = begin(self.trainer)
+        upload = begin_upload(self.trainer)
         with self.trainer.pipeline(), self.trainer.transaction():
             cursors = []
             for offset, part in parts(ARTIFACT):
@@ -150,7 +150,7 @@ class UploadTest(unittest.TestCase):
         self.assertStored()
 
     def test_pipeline_in_autocommit(self):
-        upload = begin(self.trainer)
+        upload = begin_upload(self.trainer)
         with self.trainer.pipeline() as pipeline:
             cursors = []
             for offset, part in parts(ARTIFACT):
@@ -173,7 +173,7 @@ class UploadTest(unittest.TestCase):
         self.assertStored()
 
     def test_pipeline_error(self):
-        upload = begin(self.trainer, None)
+        upload = begin_upload(self.trainer, None)
         self.trainer.execute(APPEND, [upload, b"kept", 0])
         with self.assertRaises(errors.InvalidParameterValue):
             with self.trainer.pipeline():
@@ -189,7 +189,7 @@ class UploadTest(unittest.TestCase):
 
     def test_resume(self):
         """A lost connection costs what was not committed."""
-        upload = begin(self.trainer)
+        upload = begin_upload(self.trainer)
         with connect(TRAINER, autocommit=False) as first:
             for offset, part in parts(ARTIFACT[:5 * PART]):
                 first.execute(APPEND, [upload, part, offset])
@@ -210,7 +210,7 @@ class UploadTest(unittest.TestCase):
 
     def test_wrong_checksum(self):
         """The upload is as it was, to be looked at or aborted."""
-        upload = begin(self.trainer, 4)
+        upload = begin_upload(self.trainer, 4)
         self.trainer.execute(APPEND, [upload, b"good", 0])
         with self.assertRaises(errors.DataException) as caught:
             self.finish(self.trainer, upload, "0" * 64)
@@ -220,9 +220,30 @@ class UploadTest(unittest.TestCase):
         self.finish(self.trainer, upload, hashlib.sha256(b"good").hexdigest())
         self.assertStored(b"good")
 
+    def test_variant_shares(self):
+        """A tenth of one region replaced and 1,000 bytes inserted: what that adds."""
+        data = os.urandom(32 * PART)
+        begin, tenth = 11 * PART, len(data) // 10
+        variant = b"".join([data[:begin], os.urandom(tenth), data[begin + tenth:-PART],
+                            os.urandom(1000), data[-PART:]])
+        stored = []
+        with connect() as superuser:
+            for artifact in (data, variant, variant):
+                upload = begin_upload(self.trainer, len(artifact))
+                with self.trainer.transaction():
+                    for offset, part in parts(artifact):
+                        self.trainer.execute(APPEND, [upload, part, offset])
+                    self.finish(self.trainer, upload,
+                                hashlib.sha256(artifact).hexdigest())
+                stored.append(superuser.execute(
+                    "SELECT sum(stored_size) FROM modelreg.chunk").fetchone()[0])
+        self.assertLessEqual(stored[1] - stored[0], 0.15 * len(data))
+        self.assertGreaterEqual(stored[1] - stored[0], 0.1 * len(data))
+        self.assertEqual(stored[2], stored[1])
+
     def test_reader_may_not(self):
         for query, args in ((BEGIN, [None]),
-                            (APPEND, [begin(self.trainer), b"x", 0])):
+                            (APPEND, [begin_upload(self.trainer), b"x", 0])):
             with self.assertRaises(errors.InsufficientPrivilege):
                 self.service.execute(query, args)
 
