@@ -19,6 +19,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
+#include "utils/uuid.h"
 
 /* A text argument as a C string; NULL if it is null. */
 static inline char *
@@ -57,6 +58,17 @@ mr_arg_required_text(FunctionCallInfo fcinfo, int n, const char *what)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%s must not be null", what)));
 	return text_to_cstring(PG_GETARG_TEXT_PP(n));
+}
+
+/* The same of type uuid. */
+static inline pg_uuid_t *
+mr_arg_required_uuid(FunctionCallInfo fcinfo, int n, const char *what)
+{
+	if (PG_ARGISNULL(n))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must not be null", what)));
+	return PG_GETARG_UUID_P(n);
 }
 
 /* Whether a trigger of ours fires for a table of ours. */

@@ -288,7 +288,8 @@ store_artifact(FunctionCallInfo fcinfo, MrNewVersion *version)
 static int64
 store_upload(FunctionCallInfo fcinfo, MrNewVersion *version)
 {
-	pg_uuid_t  *upload_id = mr_upload_arg(fcinfo, ARG_UPLOAD_ID);
+	pg_uuid_t  *upload_id = mr_arg_required_uuid(fcinfo, ARG_UPLOAD_ID,
+												 "upload_id");
 	MrUpload   *upload = mr_upload_hold(upload_id, "register");
 	uint8		sha256[MR_SHA256_LEN];
 	int64		healed_before;

@@ -86,7 +86,7 @@ modelreg_upload_append(PG_FUNCTION_ARGS)
 static Datum
 append_to_upload(FunctionCallInfo fcinfo)
 {
-	pg_uuid_t  *upload_id = mr_upload_arg(fcinfo, 0);
+	pg_uuid_t  *upload_id = mr_arg_required_uuid(fcinfo, 0, "upload_id");
 	MrUpload   *upload;
 	bytea	   *data;
 	int64		len;
@@ -140,7 +140,7 @@ static Datum
 upload_status(FunctionCallInfo fcinfo)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	pg_uuid_t  *upload_id = mr_upload_arg(fcinfo, 0);
+	pg_uuid_t  *upload_id = mr_arg_required_uuid(fcinfo, 0, "upload_id");
 	const MrUpload *upload = mr_upload_peek(upload_id);
 	MrUploadRow row;
 	Datum		values[STATUS_COLUMNS];
@@ -180,7 +180,7 @@ modelreg_upload_abort(PG_FUNCTION_ARGS)
 static Datum
 abort_upload(FunctionCallInfo fcinfo)
 {
-	pg_uuid_t  *upload_id = mr_upload_arg(fcinfo, 0);
+	pg_uuid_t  *upload_id = mr_arg_required_uuid(fcinfo, 0, "upload_id");
 	MrUploadRow row;
 
 	mr_upload_drop(upload_id, "abort", &row);

@@ -69,19 +69,6 @@ static void end_of_subtransaction(SubXactEvent event, SubTransactionId mine,
 								  SubTransactionId parent, void *arg);
 
 /*
- * An argument that is the id of an upload.
- */
-pg_uuid_t *
-mr_upload_arg(FunctionCallInfo fcinfo, int n)
-{
-	if (PG_ARGISNULL(n))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("upload_id must not be null")));
-	return PG_GETARG_UUID_P(n);
-}
-
-/*
  * Get an upload, to change it in this subtransaction; its row is locked to the
  * end of the transaction.  42704 if there is none, 42501 if the actor may not
  * do the deed to it.

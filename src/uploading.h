@@ -39,7 +39,6 @@ typedef struct MrUpload
 	struct MrUpload *next;		/* another upload, or NULL */
 } MrUpload;
 
-extern pg_uuid_t *mr_upload_arg(FunctionCallInfo fcinfo, int n);
 extern MrUpload *mr_upload_hold(const pg_uuid_t *upload_id, const char *deed);
 extern const MrUpload *mr_upload_peek(const pg_uuid_t *upload_id);
 extern bool mr_upload_is_any_open(void);
