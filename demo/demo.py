@@ -299,6 +299,7 @@ def roll_back(releaser, versions, between):
           "1.0.0 is back, and 1.1.0 had to leave")
     then = releaser.execute("SELECT * FROM modelreg_at(%s, %s)",
                             [between, MODEL]).fetchall()
+    print("   as of the time between the releases:")
     show(then, "version", "deployment_stage")
     check([row.version for row in then if row.deployment_stage == "production"]
           == ["1.0.0"], "modelreg_at() knows what was live between the releases")

@@ -19,6 +19,7 @@
 #include "access/xact.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
+#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
 #include "artifact.h"
@@ -32,6 +33,10 @@ static bool insert_or_share(MrArtifactRow *row);
 static int64 replace_if_damaged(const MrArtifactRow *wanted,
 								const MrStorage *storage,
 								MrStorageWriter *writer);
+static MrHealth try_to_read_all(const MrArtifactRow *row, Snapshot snapshot,
+								MrDigest *digest, const char **problem);
+static MrHealth read_all(const MrArtifactRow *row, Snapshot snapshot,
+						 MrDigest *digest, const char **problem);
 static MrHealth compare(const MrArtifactRow *row, const char *data, Size len);
 pg_noreturn static void raise_unreadable(const char *model_id,
 										 const char *problem);
@@ -140,7 +145,7 @@ insert_or_share(MrArtifactRow *row)
 /*
  * There is an artifact of these bytes, but not of the same chunks.  If it is
  * damaged, the writer's content takes its place, and otherwise is discarded.
- * Returns how many chunks were healed.
+ * Returns how many chunks were healed, at least 1 if the artifact was.
  */
 static int64
 replace_if_damaged(const MrArtifactRow *wanted, const MrStorage *storage,
@@ -287,31 +292,15 @@ MrHealth
 mr_artifact_check(const MrArtifactRow *row, Snapshot snapshot, uint8 *actual,
 				  const char **problem)
 {
-	const MrStorage *storage = mr_storage_find(row->storage);
 	MrDigest   *digest = mr_digest_begin();
-	MrHealth	health = MR_DAMAGED;
+	MrHealth	health;
 
-	if (storage == NULL)
-		*problem = psprintf("artifact storage \"%s\" is not supported",
-							row->storage);
-	else if (row->artifact_size < 0)
-		*problem = "the artifact's size is negative";
+	*problem = NULL;
+	/* a parallel operation, which is rare here, allows no subtransaction */
+	if (IsInParallelMode())
+		health = read_all(row, snapshot, digest, problem);
 	else
-	{
-		MrStorageReader *reader;
-		const char *run;
-		Size		len;
-
-		reader = storage->read_begin(&row->content, row->artifact_size, 0,
-									 true, snapshot);
-		while (storage->read_next(reader, &run, &len))
-		{
-			CHECK_FOR_INTERRUPTS();
-			mr_digest_add(digest, run, len);
-		}
-		health = storage->read_health(reader, problem);
-		storage->read_end(reader);
-	}
+		health = try_to_read_all(row, snapshot, digest, problem);
 
 	mr_digest_end(digest, actual);
 	if (health == MR_WHOLE && memcmp(actual, row->sha256, MR_SHA256_LEN) != 0)
@@ -319,6 +308,80 @@ mr_artifact_check(const MrArtifactRow *row, Snapshot snapshot, uint8 *actual,
 		health = MR_DAMAGED;
 		*problem = "the stored bytes do not match their checksum";
 	}
+	return health;
+}
+
+/*
+ * Read and hash an artifact.  Where PostgreSQL itself finds a page damaged, by
+ * its data checksums say, it raises an error; that is damage like any other.
+ */
+static MrHealth
+try_to_read_all(const MrArtifactRow *row, Snapshot snapshot, MrDigest *digest,
+				const char **problem)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	volatile MrHealth health = MR_DAMAGED;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		health = read_all(row, snapshot, digest, problem);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		if (error->sqlerrcode != ERRCODE_DATA_CORRUPTED &&
+			error->sqlerrcode != ERRCODE_INDEX_CORRUPTED)
+			ReThrowError(error);
+		*problem = error->message;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return health;
+}
+
+static MrHealth
+read_all(const MrArtifactRow *row, Snapshot snapshot, MrDigest *digest,
+		 const char **problem)
+{
+	const MrStorage *storage = mr_storage_find(row->storage);
+	MrStorageReader *reader;
+	MrHealth	health;
+	const char *run;
+	Size		len;
+
+	if (storage == NULL)
+	{
+		*problem = psprintf("artifact storage \"%s\" is not supported",
+							row->storage);
+		return MR_DAMAGED;
+	}
+	if (row->artifact_size < 0)
+	{
+		*problem = "the artifact's size is negative";
+		return MR_DAMAGED;
+	}
+
+	reader = storage->read_begin(&row->content, row->artifact_size, 0, true,
+								 snapshot);
+	while (storage->read_next(reader, &run, &len))
+	{
+		CHECK_FOR_INTERRUPTS();
+		mr_digest_add(digest, run, len);
+	}
+	health = storage->read_health(reader, problem);
+	storage->read_end(reader);
 	return health;
 }
 

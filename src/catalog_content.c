@@ -22,11 +22,13 @@
 
 #include "catalog_content.h"
 #include "plan.h"
+#include "storage.h"
 #include "uuid7.h"
 
 /*
- * Advisory lock of who changes or deletes entries of lists.  The key is
- * "modelreg" in ASCII, the class one that SQL cannot take.
+ * Advisory lock of who changes or deletes entries of lists.  Class and key are
+ * "modelreg" in ASCII; the functions of SQL take subs 1 and 2, the trail 3, and
+ * scrubs 5.
  */
 #define LISTS_LOCK_CLASS	0x6d6f6465
 #define LISTS_LOCK_KEY		0x6c726567
@@ -142,7 +144,8 @@ mr_chunk_lock_lists(bool dont_wait)
 /*
  * Puts a whole chunk in the place of a damaged one, in every list of what is
  * not discarded, and leaves the latter to cleanup.  Returns whether it was on
- * any.
+ * any.  Lists that an upload has in memory alone do not change: there the
+ * damage is found, and healed, by the next registration.
  */
 bool
 mr_chunk_replace(const pg_uuid_t *damaged, const pg_uuid_t *whole)
@@ -160,9 +163,22 @@ mr_chunk_replace(const pg_uuid_t *damaged, const pg_uuid_t *whole)
 		" (SELECT FROM modelreg.artifact_chunk AS l WHERE l.chunk = $2)",
 		2, {UUIDOID, UUIDOID}
 	};
+	static MrPlan look_plan = {
+		"SELECT WHERE EXISTS (SELECT FROM modelreg.artifact_chunk AS l"
+		" WHERE l.chunk = $1 AND NOT EXISTS"
+		" (SELECT FROM modelreg.discarded_content AS d"
+		" WHERE d.content = l.content)) OR NOT EXISTS"
+		" (SELECT FROM modelreg.artifact_chunk AS l WHERE l.chunk = $1)",
+		1, {UUIDOID}
+	};
 	pg_uuid_t	discarded;
 	Datum		values[2];
 	bool		replaced;
+
+	/* somebody may have done it before, and cleanup not yet been there */
+	values[0] = UUIDPGetDatum(damaged);
+	if (mr_plan_run(&look_plan, MR_SIGHT_LATEST, values, NULL) == 0)
+		return false;
 
 	(void) mr_chunk_lock_lists(false);
 	values[0] = UUIDPGetDatum(damaged);
@@ -174,6 +190,6 @@ mr_chunk_replace(const pg_uuid_t *damaged, const pg_uuid_t *whole)
 	values[0] = UUIDPGetDatum(&discarded);
 	values[1] = UUIDPGetDatum(damaged);
 	if (mr_plan_run(&list_plan, MR_SIGHT_LATEST, values, NULL) > 0)
-		mr_content_discard(&discarded, "database");
+		mr_content_discard(&discarded, mr_storage_database.name);
 	return replaced;
 }

@@ -3,7 +3,7 @@
  * digest_thread.c
  *	  Hashing beside other work, in a thread.
  *
- * SHA-256 is a quarter of the processor time of an upload, and needs nothing
+ * SHA-256 is a good part of the processor time of an upload, and needs nothing
  * but the bytes.  So a part that is large enough is hashed by a thread while
  * the backend cuts, compares and writes it.
  *

@@ -89,7 +89,7 @@ mr_guc_define(void)
 							 PGC_SUSET, 0,
 							 NULL, NULL, NULL);
 	DefineCustomBoolVariable("modelreg.verify_checksums",
-							 "Verifies the SHA-256 of an artifact when it is loaded.",
+							 "Verifies artifacts when they are loaded or downloaded.",
 							 NULL,
 							 &mr_guc_verify_checksums,
 							 true,
@@ -112,7 +112,7 @@ mr_guc_define(void)
 							NULL, NULL, NULL);
 	DefineCustomBoolVariable("modelreg.hash_in_thread",
 							 "Hashes the parts of an upload in a thread while they are written.",
-							 "Off spares the processor nothing, but uses one at a time.",
+							 "Off uses one processor at a time.",
 							 &mr_guc_hash_in_thread,
 							 true,
 							 PGC_USERSET, 0,

@@ -96,8 +96,8 @@ typedef struct MrStorage
 	 * context of read_begin.  Damage is never raised as an error.  The runs
 	 * never add up to more than expected_size - byte_offset.
 	 *
-	 * With check, bytes are compared with the storage's own checksums before
-	 * they are handed out, as far as the caller has no digest of them all.
+	 * With check, chunks are compared with their own checksums before they
+	 * are handed out, so that damage is told by chunk.
 	 */
 	MrStorageReader *(*read_begin) (const pg_uuid_t *content,
 									uint64 expected_size, uint64 byte_offset,

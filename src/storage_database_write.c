@@ -6,7 +6,7 @@
  * The bytes are cut into chunks as they come, and these are stored in batches.
  * The list of chunks is kept in memory until the transaction ends, or it is
  * long, so that an artifact which turns out to be stored already has written
- * nothing at all.
+ * neither bytes nor list.
  *
  * LAYER 2
  *

@@ -135,7 +135,7 @@ COMMENT ON TABLE modelreg.artifact IS 'The stored artifacts, each once however m
 COMMENT ON COLUMN modelreg.artifact.sha256 IS 'SHA-256 of the bytes (32 bytes); model_version.checksum is its hexadecimal form.';
 COMMENT ON COLUMN modelreg.artifact.artifact_size IS 'Size in bytes.';
 COMMENT ON COLUMN modelreg.artifact.storage IS 'Where the bytes are: database.';
-COMMENT ON COLUMN modelreg.artifact.content IS 'Key of the bytes in that storage (UUID version 7); another one after a repair.';
+COMMENT ON COLUMN modelreg.artifact.content IS 'Key of the bytes in that storage (UUID version 7); another one if the list of chunks itself had to be replaced.';
 COMMENT ON COLUMN modelreg.artifact.stored_at IS 'When the bytes were first stored.';
 
 CREATE TABLE modelreg.artifact_chunk (
@@ -146,7 +146,7 @@ CREATE TABLE modelreg.artifact_chunk (
 	CONSTRAINT artifact_chunk_pkey PRIMARY KEY (content, byte_offset)
 );
 CREATE INDEX artifact_chunk_chunk_idx ON modelreg.artifact_chunk (chunk);
-COMMENT ON TABLE modelreg.artifact_chunk IS 'Which chunks an artifact in the database consists of, in order; unfinished uploads included.';
+COMMENT ON TABLE modelreg.artifact_chunk IS 'Which chunks an artifact in the database consists of, in order; those of unfinished uploads and discarded contents included.';
 COMMENT ON COLUMN modelreg.artifact_chunk.content IS 'The bytes (modelreg.artifact.content, modelreg.upload.upload_id or modelreg.discarded_content.content).';
 COMMENT ON COLUMN modelreg.artifact_chunk.chunk_no IS 'Position of the chunk in the artifact, from 0.';
 COMMENT ON COLUMN modelreg.artifact_chunk.chunk IS 'The chunk (modelreg.chunk.chunk); artifacts share chunks.';
@@ -180,7 +180,7 @@ CREATE TABLE modelreg.chunk_piece (
 	CONSTRAINT chunk_piece_pkey PRIMARY KEY (chunk, piece_no)
 ) USING heap;
 ALTER TABLE modelreg.chunk_piece ALTER COLUMN data SET STORAGE PLAIN;
-COMMENT ON TABLE modelreg.chunk_piece IS 'The bytes of the chunks in rows that fill a page each; granted to nobody, read and written in C.';
+COMMENT ON TABLE modelreg.chunk_piece IS 'The bytes of the chunks in rows that fill a page each, but for the last ones of a chunk; granted to nobody, read and written in C.';
 COMMENT ON COLUMN modelreg.chunk_piece.chunk IS 'The chunk (modelreg.chunk.chunk).';
 COMMENT ON COLUMN modelreg.chunk_piece.piece_no IS 'Position of the piece in the chunk, from 0.';
 COMMENT ON COLUMN modelreg.chunk_piece.data IS 'Up to 8,096 bytes; every piece but a chunk''s last has exactly as many.';
@@ -285,7 +285,7 @@ COMMENT ON COLUMN modelreg.audit_event.actor IS 'Role that acted (after SET ROLE
 COMMENT ON COLUMN modelreg.audit_event.client IS 'Client address, and application_name as the client''s claim.';
 COMMENT ON COLUMN modelreg.audit_event.xid IS 'Transaction that recorded it.';
 COMMENT ON COLUMN modelreg.audit_event.old_values IS 'What was there before: the changed fields, or the whole row of what was deleted.';
-COMMENT ON COLUMN modelreg.audit_event.new_values IS 'What is there since: the changed fields, the whole row of a registration, or the cause of a deletion.';
+COMMENT ON COLUMN modelreg.audit_event.new_values IS 'What is there since: the changed fields, the whole row of a registration, the cause of a deletion, or what a cleanup or repair did.';
 COMMENT ON COLUMN modelreg.audit_event.reason IS 'Why, as the caller said.';
 COMMENT ON COLUMN modelreg.audit_event.format IS 'Layout of what is hashed: 1.';
 COMMENT ON COLUMN modelreg.audit_event.hash IS 'SHA-256 of the previous event''s hash and this event (32 bytes).';

@@ -153,7 +153,7 @@ COMMENT ON FUNCTION modelreg.guard_internal() IS
 CREATE FUNCTION modelreg.guard_bytes() RETURNS trigger
 	LANGUAGE c AS 'MODULE_PATHNAME', 'modelreg_guard_bytes';
 COMMENT ON FUNCTION modelreg.guard_bytes() IS
-	'Refuses changes of stored bytes, and deletion of what something refers to.';
+	'Refuses changes of stored bytes, except that what is damaged may give way to what is whole, and deletion of what something refers to.';
 
 CREATE FUNCTION modelreg.guard_audit() RETURNS trigger
 	LANGUAGE c AS 'MODULE_PATHNAME', 'modelreg_guard_audit';
@@ -215,7 +215,7 @@ CREATE FUNCTION modelreg.cleanup_end() RETURNS void
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'modelreg_cleanup_end';
 COMMENT ON FUNCTION modelreg.cleanup_end() IS
-	'Records in the registry''s audit chain what the session removed since cleanup_begin, if anything.';
+	'Records in the registry''s audit chain how many versions, artifacts and uploads the session removed since cleanup_begin, if any.';
 
 -- Which way is up for a metric
 CREATE FUNCTION modelreg.higher_is_better(metric text) RETURNS boolean

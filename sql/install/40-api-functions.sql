@@ -34,7 +34,7 @@ CREATE FUNCTION @extschema@.modelreg_load(
 	LANGUAGE c STABLE PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'modelreg_load';
 COMMENT ON FUNCTION @extschema@.modelreg_load(text, boolean) IS
-	'The bytes of a version, checked against its SHA-256 (XX001 if they differ) unless verify_checksum, or by default modelreg.verify_checksums, is off. 42704 if there is no such version. Takes no locks; works on a replica.';
+	'The bytes of a version, checked against its SHA-256 (XX001 if they differ) unless verify_checksum, or by default modelreg.verify_checksums, is off. 42704 if there is no such version. Locks no rows; works on a replica.';
 
 -- Streaming
 CREATE FUNCTION @extschema@.modelreg_upload_begin(
@@ -43,7 +43,7 @@ CREATE FUNCTION @extschema@.modelreg_upload_begin(
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'modelreg_upload_begin';
 COMMENT ON FUNCTION @extschema@.modelreg_upload_begin(bigint) IS
-	'Begins a streaming upload of an artifact of any size, in one transaction or over many; expected_size in bytes, if it is known, is checked at the end. Needs modelreg_writer.';
+	'Begins a streaming upload of an artifact of any size, in one transaction or over many; with expected_size, in bytes, more are refused and fewer cannot be registered. Needs modelreg_writer.';
 
 CREATE FUNCTION @extschema@.modelreg_upload_append(
 	upload_id uuid,
@@ -108,7 +108,7 @@ CREATE FUNCTION @extschema@.modelreg_download(
 	LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 100
 	AS 'MODULE_PATHNAME', 'modelreg_download';
 COMMENT ON FUNCTION @extschema@.modelreg_download(text, bigint, bigint, integer) IS
-	'The bytes of a version, or length of them from byte_offset on, in rows of piece_size bytes (at most 16 MB). Streams in a select list, in COPY (SELECT ...) TO STDOUT and from a cursor; in FROM it would be materialized. The last row of a whole artifact comes only if its SHA-256 is right, a range only if its chunks match their checksums (XX001), unless modelreg.verify_checksums is off. Takes no locks; works on a replica.';
+	'The bytes of a version, or length of them from byte_offset on, in rows of piece_size bytes (at most 16 MB). Streams in a select list, in COPY (SELECT ...) TO STDOUT and from a cursor; in FROM it would be materialized. The last row of a whole artifact comes only if its SHA-256 is right, a range only if its chunks match their checksums (XX001), unless modelreg.verify_checksums is off. Locks no rows; works on a replica.';
 
 -- Finding
 CREATE FUNCTION @extschema@.modelreg_load_latest(

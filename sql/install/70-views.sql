@@ -152,6 +152,6 @@ COMMENT ON COLUMN modelreg.registry_stats.deprecated IS 'How many of them are de
 COMMENT ON COLUMN modelreg.registry_stats.archived IS 'How many of them are archived.';
 COMMENT ON COLUMN modelreg.registry_stats.logical_bytes IS 'Sum of the versions'' sizes.';
 COMMENT ON COLUMN modelreg.registry_stats.artifacts IS 'How many artifacts are stored, those that wait for cleanup included.';
-COMMENT ON COLUMN modelreg.registry_stats.artifact_bytes IS 'Sum of the stored artifacts'' sizes.';
+COMMENT ON COLUMN modelreg.registry_stats.artifact_bytes IS 'Sum of the artifacts'' sizes as registered, each once; storage_usage tells what they take.';
 COMMENT ON COLUMN modelreg.registry_stats.audit_events IS 'How many events the audit trail has.';
 COMMENT ON COLUMN modelreg.registry_stats.last_registered_at IS 'When the newest version was registered.';

@@ -41,7 +41,6 @@ BEGIN
 		SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 	END LOOP;
 
-	key := NULL;
 	LOOP
 		removed := modelreg.cleanup_uploads(batch_size);
 		EXIT WHEN removed OPERATOR(pg_catalog.=) 0;
@@ -49,6 +48,7 @@ BEGIN
 		SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 	END LOOP;
 
+	key := NULL;
 	LOOP
 		key := modelreg.cleanup_contents(batch_size, key);
 		COMMIT;
@@ -217,4 +217,4 @@ CREATE FUNCTION @extschema@.modelreg_scrub(
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1
 	AS 'MODULE_PATHNAME', 'modelreg_scrub';
 COMMENT ON FUNCTION @extschema@.modelreg_scrub(bigint) IS
-	'Verifies stored artifacts, the least recently verified first, until max_bytes are read, but at least one; each once. Returns how many artifacts and bytes were read and how many artifacts are damaged; a WARNING names each, and the view modelreg.artifact_health keeps the results. Needs modelreg_admin.';
+	'Verifies stored artifacts, the least recently verified first, as many as fit into max_bytes, but at least one; each once. Returns how many artifacts and bytes were read and how many artifacts are damaged; a WARNING names each, and the view modelreg.artifact_health keeps the results. Needs modelreg_admin.';

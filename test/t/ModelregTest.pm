@@ -25,6 +25,7 @@ package ModelregTest;
 use strict;
 use warnings;
 
+use Digest::SHA qw(sha512);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
@@ -263,6 +264,31 @@ sub sqlstate
 	  $node->psql($database, "\\set VERBOSITY sqlstate\n$sql", %options);
 	return $1 if $stderr =~ /(?:ERROR|FATAL|PANIC):\s+([0-9A-Z]{5})/;
 	return $status ? "psql failed: $stderr" : '';
+}
+
+=head2 rot(node, database, seed)
+
+Stop the server, change a byte of what noise(seed, ...) made in its file, which must
+be stored as it is and have some 130 kB, and start it again.
+
+=cut
+
+sub rot
+{
+	my ($node, $database, $seed) = @_;
+	my $file = $node->data_dir . '/'
+	  . $node->safe_psql($database, q{SELECT pg_relation_filepath('modelreg.chunk_piece')});
+	$node->stop;
+	my $bytes = slurp_file($file);
+	# one of them may be on two pages
+	my ($at) = grep { $_ >= 0 } map { index($bytes, sha512("$seed $_")) } 2000, 2001;
+	die "the bytes are not in $file\n" unless defined $at;
+	open(my $handle, '+<:raw', $file) or die "$file: $!\n";
+	seek($handle, $at, 0);
+	print $handle chr(ord(substr($bytes, $at, 1)) ^ 1);
+	close $handle;
+	$node->start;
+	return;
 }
 
 1;
