@@ -75,7 +75,9 @@ CREATE VIEW modelreg.storage_usage WITH (security_invoker = true) AS
 		(t.logical_bytes OPERATOR(pg_catalog.-) COALESCE(s.raw_bytes, 0))::bigint AS saved_by_sharing,
 		COALESCE(s.raw_bytes OPERATOR(pg_catalog.-) s.stored_bytes, 0)::bigint AS saved_by_compression
 	FROM summed AS t
-	LEFT JOIN stored AS s ON s.model_name IS NOT DISTINCT FROM t.model_name;
+	-- no name is empty, and IS NOT DISTINCT FROM could not be hashed
+	LEFT JOIN stored AS s
+		ON COALESCE(s.model_name, ''::text) OPERATOR(pg_catalog.=) COALESCE(t.model_name, ''::text);
 COMMENT ON VIEW modelreg.storage_usage IS 'Bytes for each model, and in all (model_name NULL): as registered, as stored, and what sharing and compression save. Reads the whole directory of chunks.';
 COMMENT ON COLUMN modelreg.storage_usage.model_name IS 'The model; NULL: all together.';
 COMMENT ON COLUMN modelreg.storage_usage.versions IS 'How many versions there are.';
