@@ -40,7 +40,7 @@ static int	hex_value(char c);
 
 /*
  * Begin a digest, in a child of the current memory context.  It ends with
- * mr_digest_end, mr_digest_abandon or that context.
+ * mr_digest_end, or that context.
  */
 MrDigest *
 mr_digest_begin(void)
@@ -110,15 +110,6 @@ mr_digest_end(MrDigest *digest, uint8 *out)
 {
 	if (EVP_DigestFinal_ex(digest->evp, out, NULL) != 1)
 		mr_digest_failed();
-	mr_digest_abandon(digest);
-}
-
-/*
- * Free a digest whose result nobody needs.
- */
-void
-mr_digest_abandon(MrDigest *digest)
-{
 	MemoryContextDelete(digest->context);
 }
 

@@ -24,7 +24,6 @@ extern MrDigest *mr_digest_copy(MrDigest *digest);
 extern void mr_digest_add(MrDigest *digest, const void *data, Size len);
 extern bool mr_digest_try_add(MrDigest *digest, const void *data, Size len);
 extern void mr_digest_end(MrDigest *digest, uint8 *out);
-extern void mr_digest_abandon(MrDigest *digest);
 extern void mr_digest_failed(void);
 
 extern void mr_digest_bytes(const void *data, Size len, uint8 *out);
