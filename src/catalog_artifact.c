@@ -20,6 +20,9 @@
 #include "compat.h"
 #include "digest.h"
 
+/* The columns of an MrArtifactRow, of modelreg.artifact AS a */
+#define ROW_COLUMNS "a.sha256, a.artifact_size, a.storage, a.content"
+
 static bool get_row(MrPlan *plan, MrSight sight, const uint8 *sha256,
 					MrArtifactRow *row);
 static uint64 read_rows(uint64 count, MrArtifactRow **rows);
@@ -36,7 +39,7 @@ bool
 mr_artifact_row_share(const uint8 *sha256, MrArtifactRow *row)
 {
 	static MrPlan plan = {
-		"SELECT sha256, artifact_size, storage, content FROM modelreg.artifact"
+		"SELECT " ROW_COLUMNS " FROM modelreg.artifact AS a"
 		" WHERE sha256 = $1 FOR KEY SHARE",
 		1, {BYTEAOID}
 	};
@@ -51,7 +54,7 @@ bool
 mr_artifact_row_lock(const uint8 *sha256, MrArtifactRow *row)
 {
 	static MrPlan plan = {
-		"SELECT sha256, artifact_size, storage, content FROM modelreg.artifact"
+		"SELECT " ROW_COLUMNS " FROM modelreg.artifact AS a"
 		" WHERE sha256 = $1 FOR NO KEY UPDATE",
 		1, {BYTEAOID}
 	};
@@ -80,7 +83,7 @@ bool
 mr_artifact_row_get(const uint8 *sha256, MrSight sight, MrArtifactRow *row)
 {
 	static MrPlan plan = {
-		"SELECT sha256, artifact_size, storage, content FROM modelreg.artifact"
+		"SELECT " ROW_COLUMNS " FROM modelreg.artifact AS a"
 		" WHERE sha256 = $1",
 		1, {BYTEAOID}
 	};
@@ -114,7 +117,7 @@ uint64
 mr_artifact_row_lock_unused(int limit, MrArtifactRow **rows)
 {
 	static MrPlan plan = {
-		"SELECT a.sha256, a.artifact_size, a.storage, a.content"
+		"SELECT " ROW_COLUMNS
 		" FROM modelreg.artifact AS a WHERE NOT EXISTS"
 		" (SELECT FROM modelreg.model_version AS v"
 		" WHERE v.checksum = encode(a.sha256, 'hex'))"
@@ -216,7 +219,7 @@ uint64
 mr_artifact_row_unused(MrArtifactRow **rows)
 {
 	static MrPlan plan = {
-		"SELECT a.sha256, a.artifact_size, a.storage, a.content"
+		"SELECT " ROW_COLUMNS
 		" FROM modelreg.artifact AS a WHERE NOT EXISTS"
 		" (SELECT FROM modelreg.model_version AS v"
 		" WHERE v.checksum = encode(a.sha256, 'hex'))"

@@ -13,32 +13,12 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "miscadmin.h"
-#include "storage/lock.h"
 #include "utils/builtins.h"
 
 #include "catalog_check.h"
 #include "compat.h"
 #include "digest.h"
 #include "plan.h"
-
-/* Advisory lock of scrubs; see LISTS_LOCK_CLASS in catalog_content.c. */
-#define SCRUB_LOCK_CLASS	0x6d6f6465
-#define SCRUB_LOCK_KEY		0x6c726567
-#define SCRUB_LOCK_SUB		5
-
-/*
- * Takes the lock of scrubs to the end of the transaction.
- */
-void
-mr_check_lock(void)
-{
-	LOCKTAG		tag;
-
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, SCRUB_LOCK_CLASS, SCRUB_LOCK_KEY,
-						 SCRUB_LOCK_SUB);
-	(void) LockAcquire(&tag, ExclusiveLock, false, false);
-}
 
 /*
  * Up to limit artifacts that were not verified since, those that never were

@@ -24,7 +24,6 @@ typedef struct MrDue
 	int64		artifact_size;	/* bytes */
 } MrDue;
 
-extern void mr_check_lock(void);
 extern uint64 mr_check_due(TimestampTz since, int limit, MrDue **due);
 extern void mr_check_note(const uint8 *sha256, const char *problem);
 extern void mr_check_forget_gone(void);

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * catalog_content.h
- *	  Contents that are repaired, or that nothing refers to any more.
+ *	  The table modelreg.discarded_content.
  *
  * LAYER 1
  *
@@ -27,7 +27,5 @@ extern uint64 mr_content_lock_discarded(const pg_uuid_t *after, int limit,
 										MrDiscarded **rows);
 extern void mr_content_forget(const pg_uuid_t *content);
 extern void mr_content_count_discarded(uint64 *discarded, uint64 *used);
-extern bool mr_chunk_lock_lists(bool dont_wait);
-extern bool mr_chunk_replace(const pg_uuid_t *damaged, const pg_uuid_t *whole);
 
 #endif							/* MODELREG_CATALOG_CONTENT_H */

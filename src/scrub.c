@@ -22,6 +22,7 @@
 #include "artifact.h"
 #include "catalog_check.h"
 #include "digest.h"
+#include "lock.h"
 
 /* Bytes that a scrub reads, if the caller does not say */
 #define SCRUB_BYTES (INT64CONST(1024) * 1024 * 1024)
@@ -68,7 +69,7 @@ scrub(FunctionCallInfo fcinfo)
 				 errmsg("max_bytes must be positive")));
 
 	/* two at a time would verify the same artifacts */
-	mr_check_lock();
+	(void) mr_lock_take(MR_LOCK_SCRUB, false);
 	mr_check_forget_gone();
 	do
 	{

@@ -20,7 +20,7 @@
 #include "utils/memutils.h"
 
 #include "bulk.h"
-#include "catalog_content.h"
+#include "catalog_list.h"
 #include "compat.h"
 #include "compress.h"
 #include "fingerprint.h"
@@ -99,7 +99,7 @@ mr_batch_store(MrBatch *batch, MrShrinkage *shrinkage, MrBulkRing *ring)
 	}
 	for (i = 0; i < batch->nruns; i++)
 		if (batch->runs[i].is_damaged &&
-			mr_chunk_replace(&batch->runs[i].damaged, &batch->runs[i].chunk))
+			mr_list_replace(&batch->runs[i].damaged, &batch->runs[i].chunk))
 			healed++;
 	MemoryContextSwitchTo(oldcontext);
 	MemoryContextDelete(context);

@@ -23,7 +23,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
-#include "catalog_content.h"
+#include "lock.h"
 #include "storage_chunk.h"
 #include "storage_database.h"
 #include "table.h"
@@ -93,7 +93,7 @@ mr_database_remove(const pg_uuid_t *content, int64 *bytes)
 	bool		waits = false;
 
 	/* a repair, which may last as long as a transaction, goes first */
-	if (!mr_chunk_lock_lists(true))
+	if (!mr_lock_take(MR_LOCK_LISTS, true))
 		return false;
 
 	context = AllocSetContextCreate(CurrentMemoryContext,

@@ -22,7 +22,8 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
-#include "catalog_content.h"
+#include "catalog_list.h"
+#include "lock.h"
 #include "storage_chunk.h"
 #include "storage_database.h"
 #include "table.h"
@@ -48,7 +49,7 @@ mr_database_repair(const pg_uuid_t *damaged, const pg_uuid_t *whole)
 	int64		healed = 0;
 
 	/* before the snapshot, so that nobody changes what it shows */
-	(void) mr_chunk_lock_lists(false);
+	(void) mr_lock_take(MR_LOCK_LISTS, false);
 
 	context = AllocSetContextCreate(CurrentMemoryContext, "modelreg repair",
 									ALLOCSET_DEFAULT_SIZES);
@@ -75,7 +76,7 @@ mr_database_repair(const pg_uuid_t *damaged, const pg_uuid_t *whole)
 					&new_chunk) &&
 			memcmp(&old_chunk, &new_chunk, UUID_LEN) != 0 &&
 			mr_chunk_check(chunks, &old_chunk, &row) == MR_DAMAGED &&
-			mr_chunk_replace(&old_chunk, &new_chunk))
+			mr_list_replace(&old_chunk, &new_chunk))
 			healed++;
 	}
 	systable_endscan_ordered(scan);

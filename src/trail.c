@@ -21,7 +21,6 @@
 #include "access/xact.h"
 #include "commands/async.h"
 #include "miscadmin.h"
-#include "storage/lock.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/json.h"
@@ -30,16 +29,10 @@
 #include "catalog_event.h"
 #include "compat.h"
 #include "guc.h"
+#include "lock.h"
 #include "trail.h"
 #include "uuid7.h"
 #include "validate.h"
-
-/* Key of the registry chain's advisory lock: "modelreg" in two halves */
-#define REGISTRY_LOCK_CLASS		0x6d6f6465
-#define REGISTRY_LOCK_KEY		0x6c726567
-
-/* The SQL functions of advisory locks use 1 and 2: nobody can hold this one */
-#define REGISTRY_LOCK_SUB		3
 
 static void append(const pg_uuid_t *key, const char *model_name, int64 seq,
 				   TimestampTz at, uint8 *hash, const MrEvent *event);
@@ -159,11 +152,7 @@ mr_trail_append_registry(const MrEvent *event)
 void
 mr_trail_lock_registry(void)
 {
-	LOCKTAG		tag;
-
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, REGISTRY_LOCK_CLASS,
-						 REGISTRY_LOCK_KEY, REGISTRY_LOCK_SUB);
-	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+	(void) mr_lock_take(MR_LOCK_REGISTRY, false);
 }
 
 /*
