@@ -23,6 +23,7 @@
 
 #include "actor.h"
 #include "args.h"
+#include "catalog_alias.h"
 #include "catalog_event.h"
 #include "catalog_setting.h"
 #include "catalog_version.h"
@@ -30,10 +31,12 @@
 #include "trail.h"
 
 PG_FUNCTION_INFO_V1(modelreg_record_version);
+PG_FUNCTION_INFO_V1(modelreg_record_alias);
 PG_FUNCTION_INFO_V1(modelreg_record_model);
 PG_FUNCTION_INFO_V1(modelreg_record_setting);
 
 static Datum record_version(FunctionCallInfo fcinfo);
+static Datum record_alias(FunctionCallInfo fcinfo);
 static Datum record_model(FunctionCallInfo fcinfo);
 static Datum record_setting(FunctionCallInfo fcinfo);
 static TriggerData *trigger_data(FunctionCallInfo fcinfo);
@@ -83,6 +86,45 @@ record_version(FunctionCallInfo fcinfo)
 		mr_version_from_row(trigger->tg_newtuple, desc, &after);
 		event.event = before.stage != after.stage ? "stage" : "update";
 		event.stage = mr_stage_name(after.stage);
+	}
+	mr_trail_append_by_key(&before.model_key, &event);
+	return PointerGetDatum(NULL);
+}
+
+/*
+ * Trigger on modelreg.model_alias: records that an alias moved or went.
+ */
+Datum
+modelreg_record_alias(PG_FUNCTION_ARGS)
+{
+	return mr_actor_run_as_owner(fcinfo, MR_ROLE_NONE, NULL, record_alias);
+}
+
+static Datum
+record_alias(FunctionCallInfo fcinfo)
+{
+	TriggerData *trigger = trigger_data(fcinfo);
+	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
+	MrAlias		before;
+	MrAlias		after;
+	MrEvent		event = {0};
+
+	mr_alias_from_row(trigger->tg_trigtuple, desc, &before);
+	event.event = "alias";
+	event.alias = before.alias;
+	event.old_values.value = mr_alias_values(&before);
+	if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
+	{
+		event.model_id = before.model_id;
+		event.new_values.isnull = true;
+	}
+	else
+	{
+		mr_alias_from_row(trigger->tg_newtuple, desc, &after);
+		if (strcmp(before.model_id, after.model_id) == 0)
+			return PointerGetDatum(NULL);
+		event.model_id = after.model_id;
+		event.new_values.value = mr_alias_values(&after);
 	}
 	mr_trail_append_by_key(&before.model_key, &event);
 	return PointerGetDatum(NULL);

@@ -190,7 +190,8 @@ mr_model_insert(const char *name, const char *type,
 }
 
 /*
- * Changes settings; reset is a text[] of those to set to NULL.
+ * Changes settings; properties are merged into those there are.  reset is a
+ * text[] of what to set to NULL.
  */
 void
 mr_model_update(const pg_uuid_t *key, const MrModelSettings *settings,
@@ -200,7 +201,7 @@ mr_model_update(const pg_uuid_t *key, const MrModelSettings *settings,
 		"UPDATE modelreg.model SET"
 		" description = coalesce($2, description),"
 		" tags = coalesce($3, tags),"
-		" properties = coalesce($4, properties),"
+		" properties = modelreg.merge_properties(properties, $4),"
 		" exclusive_production = coalesce($5, exclusive_production),"
 		" max_versions = CASE WHEN 'max_versions' <> ALL ($9)"
 		" THEN coalesce($6, max_versions) END,"

@@ -143,21 +143,21 @@ mr_version_insert(const MrNewVersion *new_version, Datum *snapshot)
 		" version_number, created_at, registered_at, registered_by, checksum,"
 		" artifact_size, model_config, training_metadata, dataset_version,"
 		" parent_ids, deployment_stage, performance_metrics, tags, notes,"
-		" exclusive_production)"
+		" exclusive_production, properties)"
 		" VALUES ($1, $2, $3, $4, $5, $6, coalesce($7, $8), $8, $9, $10, $11,"
 		" coalesce($12, '{}'), coalesce($13, '{}'), $14, $15,"
 		" $16::text::modelreg.deployment_stage, coalesce($17, '{}'), $18,"
-		" coalesce($19, ''), $20)"
+		" coalesce($19, ''), $20, coalesce($21, '{}'))"
 		" RETURNING v, modelreg.version_snapshot(v)",
-		20,
+		21,
 		{TEXTOID, UUIDOID, TEXTOID, TEXTOID, TEXTOID, INT4OID,
 			TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, INT8OID, JSONBOID,
 			JSONBOID, TEXTOID, TEXTARRAYOID, TEXTOID, JSONBOID, TEXTARRAYOID,
-		TEXTOID, BOOLOID}
+		TEXTOID, BOOLOID, JSONBOID}
 	};
 	const MrNewVersion *n = new_version;
-	Datum		values[20];
-	char		nulls[20];
+	Datum		values[21];
+	char		nulls[21];
 
 	memset(nulls, ' ', sizeof(nulls));
 	values[0] = CStringGetTextDatum(n->model_id);
@@ -186,6 +186,8 @@ mr_version_insert(const MrNewVersion *new_version, Datum *snapshot)
 	values[18] = n->notes.value;
 	nulls[18] = n->notes.isnull ? 'n' : ' ';
 	values[19] = BoolGetDatum(n->exclusive_production);
+	values[20] = n->properties.value;
+	nulls[20] = n->properties.isnull ? 'n' : ' ';
 
 	mr_plan_run(&plan, MR_SIGHT_LATEST, values, nulls);
 	*snapshot = mr_plan_copy_out(0, 2);
@@ -212,21 +214,24 @@ mr_version_set_stage(const char *model_id, MrStage stage)
 }
 
 /*
- * Replaces notes (text), tags (text[]) and metrics (jsonb); null leaves alone.
+ * Replaces notes (text), tags (text[]) and metrics (jsonb), and merges
+ * properties (jsonb) into those there are; null leaves alone.
  */
 void
 mr_version_set_metadata(const char *model_id, NullableDatum notes,
-						NullableDatum tags, NullableDatum metrics)
+						NullableDatum tags, NullableDatum metrics,
+						NullableDatum properties)
 {
 	static MrPlan plan = {
 		"UPDATE modelreg.model_version SET notes = coalesce($2, notes),"
 		" tags = coalesce($3, tags),"
-		" performance_metrics = coalesce($4, performance_metrics)"
+		" performance_metrics = coalesce($4, performance_metrics),"
+		" properties = modelreg.merge_properties(properties, $5)"
 		" WHERE model_id = $1",
-		4, {TEXTOID, TEXTOID, TEXTARRAYOID, JSONBOID}
+		5, {TEXTOID, TEXTOID, TEXTARRAYOID, JSONBOID, JSONBOID}
 	};
-	Datum		values[4];
-	char		nulls[4];
+	Datum		values[5];
+	char		nulls[5];
 
 	values[0] = CStringGetTextDatum(model_id);
 	nulls[0] = ' ';
@@ -236,6 +241,8 @@ mr_version_set_metadata(const char *model_id, NullableDatum notes,
 	nulls[2] = tags.isnull ? 'n' : ' ';
 	values[3] = metrics.value;
 	nulls[3] = metrics.isnull ? 'n' : ' ';
+	values[4] = properties.value;
+	nulls[4] = properties.isnull ? 'n' : ' ';
 	mr_plan_run(&plan, MR_SIGHT_LATEST, values, nulls);
 }
 
@@ -375,21 +382,24 @@ mr_version_all(const pg_uuid_t *model_key, char ***model_ids)
 /*
  * Up to limit versions beyond the newest ones that are kept, oldest first,
  * without those that somebody else holds locked and, with spare_live, those
- * in production and canary; locks them.  The caller holds the model's lock.
+ * in production and canary or with an alias; locks them.  The caller holds
+ * the model's lock.
  */
 uint64
 mr_version_excess(const pg_uuid_t *model_key, int keep, bool spare_live,
 				  int limit, char ***model_ids)
 {
 	static MrPlan plan = {
-		"SELECT model_id FROM modelreg.model_version"
+		"SELECT model_id FROM modelreg.model_version AS v"
 		" WHERE model_key = $1"
 		" AND version_number <= (SELECT version_number"
 		" FROM modelreg.model_version WHERE model_key = $1"
 		" ORDER BY version_number DESC OFFSET $2 LIMIT 1)"
-		" AND NOT ($3 AND deployment_stage IN ('production', 'canary'))"
+		" AND NOT ($3 AND (deployment_stage IN ('production', 'canary')"
+		" OR EXISTS (SELECT FROM modelreg.model_alias AS a"
+		" WHERE a.model_id = v.model_id)))"
 		" ORDER BY version_number LIMIT $4"
-		" FOR UPDATE SKIP LOCKED",
+		" FOR UPDATE OF v SKIP LOCKED",
 		4, {UUIDOID, INT4OID, BOOLOID, INT4OID}
 	};
 	Datum		values[4];
@@ -418,6 +428,8 @@ mr_version_column(const char *column)
 		return MR_COLUMN_TAGS;
 	if (strcmp(column, "notes") == 0)
 		return MR_COLUMN_NOTES;
+	if (strcmp(column, "properties") == 0)
+		return MR_COLUMN_PROPERTIES;
 	return MR_COLUMN_FIXED;
 }
 

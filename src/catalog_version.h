@@ -59,6 +59,7 @@ typedef struct MrNewVersion
 	NullableDatum performance_metrics;	/* jsonb; null: {} */
 	Datum		tags;			/* text[] */
 	NullableDatum notes;		/* text; null: '' */
+	NullableDatum properties;	/* jsonb; null: {} */
 	bool		exclusive_production;
 } MrNewVersion;
 
@@ -83,7 +84,8 @@ typedef enum MrVersionColumn
 	MR_COLUMN_COPY,				/* guarded copy of a column of the model */
 	MR_COLUMN_METRICS,			/* performance_metrics */
 	MR_COLUMN_TAGS,				/* tags */
-	MR_COLUMN_NOTES				/* notes */
+	MR_COLUMN_NOTES,			/* notes */
+	MR_COLUMN_PROPERTIES		/* properties */
 } MrVersionColumn;
 
 extern void mr_version_from_row(HeapTuple tuple, TupleDesc desc,
@@ -100,7 +102,8 @@ extern Datum mr_version_insert(const MrNewVersion *new_version,
 extern void mr_version_set_stage(const char *model_id, MrStage stage);
 extern void mr_version_set_metadata(const char *model_id, NullableDatum notes,
 									NullableDatum tags,
-									NullableDatum metrics);
+									NullableDatum metrics,
+									NullableDatum properties);
 extern void mr_version_delete(const char *model_id);
 extern Datum mr_version_row(const char *model_id);
 pg_noreturn extern void mr_version_raise_unknown(const char *model_id);

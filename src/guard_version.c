@@ -35,7 +35,8 @@
 PG_FUNCTION_INFO_V1(modelreg_guard_version);
 PG_FUNCTION_INFO_V1(modelreg_stamp_version);
 
-static void check_version_delete(TriggerData *trigger);
+static void check_version_delete(FunctionCallInfo fcinfo);
+static Datum check_no_alias(FunctionCallInfo fcinfo);
 static void check_version_update(FunctionCallInfo fcinfo);
 static bool check_metadata(MrVersionColumn kind, const char *column,
 						   HeapTuple row, TupleDesc desc, int attno);
@@ -54,15 +55,16 @@ modelreg_guard_version(PG_FUNCTION_ARGS)
 	TriggerData *trigger = mr_guard_trigger(fcinfo);
 
 	if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
-		check_version_delete(trigger);
+		check_version_delete(fcinfo);
 	else
 		check_version_update(fcinfo);
 	return PointerGetDatum(mr_guard_verdict(trigger));
 }
 
 static void
-check_version_delete(TriggerData *trigger)
+check_version_delete(FunctionCallInfo fcinfo)
 {
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
 	MrVersion	version;
 
 	mr_version_from_row(trigger->tg_trigtuple,
@@ -71,6 +73,22 @@ check_version_delete(TriggerData *trigger)
 		mr_transition_raise_protected(version.model_id);
 	if (!mr_guard_trusts(trigger))
 		mr_transition_require_editor(&version, "delete model version");
+
+	/* a subscriber may get the rows of the tables in another order */
+	if (!IsLogicalWorker())
+		mr_actor_run_as_owner(fcinfo, MR_ROLE_NONE, NULL, check_no_alias);
+}
+
+static Datum
+check_no_alias(FunctionCallInfo fcinfo)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	MrVersion	version;
+
+	mr_version_from_row(trigger->tg_trigtuple,
+						RelationGetDescr(trigger->tg_relation), &version);
+	mr_transition_check_no_alias(version.model_id);
+	return (Datum) 0;
 }
 
 static void
@@ -154,7 +172,9 @@ check_metadata(MrVersionColumn kind, const char *column, HeapTuple row,
 		mr_check_metrics(column, DatumGetJsonbP(value));
 		return mr_metrics_empty(DatumGetJsonbP(value));
 	}
-	if (kind == MR_COLUMN_TAGS)
+	if (kind == MR_COLUMN_PROPERTIES)
+		mr_check_object(column, DatumGetJsonbP(value));
+	else if (kind == MR_COLUMN_TAGS)
 		(void) mr_check_tags(column, DatumGetArrayTypeP(value));
 	else
 		mr_check_text_size(column, TextDatumGetCString(value));

@@ -32,8 +32,6 @@ PG_FUNCTION_INFO_V1(modelreg_delete);
 static Datum update_stage(FunctionCallInfo fcinfo);
 static Datum update_metadata(FunctionCallInfo fcinfo);
 static Datum delete_version(FunctionCallInfo fcinfo);
-static void lock_version(const char *model_id, MrModel *model,
-						 MrVersion *version);
 
 /*
  * modelreg_update_stage(model_id, new_stage, reason): see its COMMENT.
@@ -54,7 +52,7 @@ update_stage(FunctionCallInfo fcinfo)
 	MrVersion	version;
 
 	mr_trail_take_reason(mr_arg_text(fcinfo, 2));
-	lock_version(model_id, &model, &version);
+	mr_transition_lock(model_id, &model, &version);
 	if (version.stage != stage)
 	{
 		mr_transition_require_mover(&version, stage);
@@ -69,8 +67,8 @@ update_stage(FunctionCallInfo fcinfo)
 }
 
 /*
- * modelreg_update(model_id, notes, tags, performance_metrics, reason): see
- * its COMMENT.
+ * modelreg_update(model_id, notes, tags, performance_metrics, reason,
+ * properties): see its COMMENT.
  */
 Datum
 modelreg_update(PG_FUNCTION_ARGS)
@@ -86,6 +84,7 @@ update_metadata(FunctionCallInfo fcinfo)
 	NullableDatum notes = mr_arg_nullable(fcinfo, 1);
 	NullableDatum tags = mr_arg_nullable(fcinfo, 2);
 	NullableDatum metrics = mr_arg_nullable(fcinfo, 3);
+	NullableDatum properties = mr_arg_nullable(fcinfo, 5);
 	MrModel		model;
 	MrVersion	version;
 
@@ -94,8 +93,10 @@ update_metadata(FunctionCallInfo fcinfo)
 												   PG_GETARG_ARRAYTYPE_P(2)));
 	if (!notes.isnull)
 		mr_check_text_size("notes", mr_arg_text(fcinfo, 1));
+	if (!properties.isnull)
+		mr_check_object("properties", PG_GETARG_JSONB_P(5));
 	mr_trail_take_reason(mr_arg_text(fcinfo, 4));
-	lock_version(model_id, &model, &version);
+	mr_transition_lock(model_id, &model, &version);
 	mr_transition_require_editor(&version, "edit model version");
 	if (!metrics.isnull)
 	{
@@ -104,7 +105,7 @@ update_metadata(FunctionCallInfo fcinfo)
 			mr_check_metrics_given(PG_GETARG_JSONB_P(3));
 	}
 	mr_trail_hold(&model);
-	mr_version_set_metadata(model_id, notes, tags, metrics);
+	mr_version_set_metadata(model_id, notes, tags, metrics, properties);
 	mr_trail_release(&model);
 	return mr_version_row(model_id);
 }
@@ -128,27 +129,17 @@ delete_version(FunctionCallInfo fcinfo)
 	MrVersion	version;
 
 	mr_trail_take_reason(mr_arg_text(fcinfo, 2));
-	lock_version(model_id, &model, &version);
+	mr_transition_lock(model_id, &model, &version);
 	if (force)
 		mr_actor_require(MR_ROLE_ADMIN, "force the deletion of model version",
 						 model_id);
 	if (version.stage == MR_STAGE_PRODUCTION && !force)
 		mr_transition_raise_protected(model_id);
 	mr_transition_require_editor(&version, "delete model version");
+	if (!force)
+		mr_transition_check_no_alias(model_id);
 	mr_trail_hold(&model);
 	mr_transition_remove(model_id, force ? MR_CAUSE_FORCE : MR_CAUSE_REQUEST);
 	mr_trail_release(&model);
 	PG_RETURN_VOID();
-}
-
-/*
- * Locks the version's model and then the version; 42704 if it is not there.
- */
-static void
-lock_version(const char *model_id, MrModel *model, MrVersion *version)
-{
-	if (!mr_version_get(model_id, MR_SIGHT_LATEST, version) ||
-		!mr_model_lock_by_key(&version->model_key, model) ||
-		!mr_version_lock(model_id, version))
-		mr_version_raise_unknown(model_id);
 }

@@ -37,7 +37,6 @@ static void read_settings(FunctionCallInfo fcinfo, int first,
 						  MrModelSettings *settings);
 static Datum read_reset(FunctionCallInfo fcinfo, int n);
 static void check_one_production(const MrModel *model);
-static void lock_model(const char *name, MrModel *model);
 pg_noreturn static void raise_taken(const char *name);
 
 /*
@@ -104,7 +103,7 @@ update_model(FunctionCallInfo fcinfo)
 	reset = read_reset(fcinfo, 8);
 	mr_trail_take_reason(mr_arg_text(fcinfo, 9));
 
-	lock_model(name, &model);
+	mr_transition_lock_model(name, &model);
 	if (!settings.value[MR_SETTING_EXCLUSIVE_PRODUCTION].isnull &&
 		PG_GETARG_BOOL(1 + MR_SETTING_EXCLUSIVE_PRODUCTION))
 		check_one_production(&model);
@@ -132,7 +131,7 @@ rename_model(FunctionCallInfo fcinfo)
 	mr_check_name("new_name", new_name);
 	mr_trail_take_reason(mr_arg_text(fcinfo, 2));
 
-	lock_model(name, &model);
+	mr_transition_lock_model(name, &model);
 	if (strcmp(name, new_name) != 0)
 	{
 		if (mr_model_exists(new_name) ||
@@ -163,7 +162,7 @@ delete_model(FunctionCallInfo fcinfo)
 	uint64		count;
 
 	mr_trail_take_reason(mr_arg_text(fcinfo, 2));
-	lock_model(name, &model);
+	mr_transition_lock_model(name, &model);
 	if (!force && mr_version_in_production(&model.key, NULL, &versions) > 0)
 		mr_transition_raise_protected(versions[0]);
 
@@ -250,15 +249,6 @@ check_one_production(const MrModel *model)
 				 errmsg("model \"%s\" has more than one version in production",
 						model->name),
 				 errhint("Move all but one to another stage first.")));
-}
-
-static void
-lock_model(const char *name, MrModel *model)
-{
-	if (!mr_model_lock_by_name(name, model))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("model \"%s\" does not exist", name)));
 }
 
 static void

@@ -58,7 +58,8 @@ enum
 	ARG_DATASET_VERSION,
 	ARG_PARENT_IDS,
 	ARG_CREATED_AT,
-	ARG_EXPECTED_CHECKSUM
+	ARG_EXPECTED_CHECKSUM,
+	ARG_PROPERTIES
 };
 
 PG_FUNCTION_INFO_V1(modelreg_register);
@@ -218,6 +219,9 @@ check_metadata(FunctionCallInfo fcinfo, MrNewVersion *version)
 	if (!version->training_metadata.isnull)
 		mr_check_object("training_metadata",
 						PG_GETARG_JSONB_P(ARG_TRAINING_METADATA));
+	version->properties = mr_arg_nullable(fcinfo, ARG_PROPERTIES);
+	if (!version->properties.isnull)
+		mr_check_object("properties", PG_GETARG_JSONB_P(ARG_PROPERTIES));
 	version->tags =
 		PointerGetDatum(mr_check_tags("tags", mr_arg_array(fcinfo, ARG_TAGS)));
 	if (notes)

@@ -195,7 +195,8 @@ static void
 notify(const MrEvent *event, int64 seq)
 {
 	StringInfoData payload;
-	bool		is_move = strcmp(event->event, "stage") == 0;
+	bool		is_move = strcmp(event->event, "stage") == 0 ||
+		event->alias != NULL;
 	bool		is_visible = event->stage != NULL &&
 		strcmp(event->stage, mr_stage_name(MR_STAGE_DEVELOPMENT)) != 0 &&
 		strcmp(event->event, "update") != 0;
@@ -218,6 +219,11 @@ notify(const MrEvent *event, int64 seq)
 		escape_json(&payload, event->stage);
 	else
 		appendStringInfoString(&payload, "null");
+	if (event->alias)
+	{
+		appendStringInfoString(&payload, ", \"alias\": ");
+		escape_json(&payload, event->alias);
+	}
 	appendStringInfo(&payload, ", \"seq\": %lld}", (long long) seq);
 
 	Async_Notify("modelreg", payload.data);

@@ -23,6 +23,7 @@ typedef struct MrEvent
 	const char *model_id;		/* NULL: no version concerned */
 	const char *stage;			/* the version's stage after it, or before its
 								 * deletion; NULL: no version concerned */
+	const char *alias;			/* NULL: no alias concerned */
 	TimestampTz at;				/* 0: now */
 	NullableDatum old_values;	/* jsonb */
 	NullableDatum new_values;	/* jsonb */

@@ -15,12 +15,37 @@
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 
+#include "catalog_alias.h"
 #include "catalog_setting.h"
 #include "guc.h"
 #include "transition.h"
 
 static void demote(const char *model_id);
 static bool move_is_legal(MrStage from, MrStage to);
+
+/*
+ * Locks the version's model and then the version; 42704 if it is not there.
+ */
+void
+mr_transition_lock(const char *model_id, MrModel *model, MrVersion *version)
+{
+	if (!mr_version_get(model_id, MR_SIGHT_LATEST, version) ||
+		!mr_model_lock_by_key(&version->model_key, model) ||
+		!mr_version_lock(model_id, version))
+		mr_version_raise_unknown(model_id);
+}
+
+/*
+ * Locks the model; 42704 if it is not there.
+ */
+void
+mr_transition_lock_model(const char *name, MrModel *model)
+{
+	if (!mr_model_lock_by_name(name, model))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("model \"%s\" does not exist", name)));
+}
 
 /*
  * Raises 55000 unless a version may move so.
@@ -70,8 +95,8 @@ mr_transition_demote_incumbents(const MrModel *model, const char *successor)
 }
 
 /*
- * Deletes a version, of which the caller has decided that it may go; one in
- * production is demoted first.
+ * Deletes a version, of which the caller has decided that it may go, and its
+ * aliases; one in production is demoted first.
  */
 void
 mr_transition_remove(const char *model_id, MrCause cause)
@@ -85,6 +110,7 @@ mr_transition_remove(const char *model_id, MrCause cause)
 	cause_before = mr_actor_set_cause(cause);
 	if (version.stage == MR_STAGE_PRODUCTION)
 		demote(model_id);
+	mr_alias_delete_of_version(model_id);
 	mr_version_delete(model_id);
 	mr_actor_set_cause(cause_before);
 }
@@ -103,6 +129,24 @@ mr_transition_raise_protected(const char *model_id)
 }
 
 /*
+ * Raises 55006 if an alias names the version, which the caller has locked.
+ */
+void
+mr_transition_check_no_alias(const char *model_id)
+{
+	char	   *alias = mr_alias_of_version(model_id);
+
+	if (alias == NULL)
+		return;
+	mr_actor_log_refusal("delete a version that has an alias", model_id);
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_IN_USE),
+			 errmsg("model version \"%s\" has the alias \"%s\"", model_id,
+					alias),
+			 errhint("Move or drop its aliases first, or call modelreg_delete with force => true.")));
+}
+
+/*
  * Whether the model may have more versions than it keeps.
  */
 bool
@@ -115,7 +159,7 @@ mr_transition_may_have_excess(const MrModel *model)
 /*
  * Removes up to limit of the locked model's versions beyond its newest
  * max_versions, oldest first; with spare_live not those in production and
- * canary.  Returns how many.
+ * canary or with an alias.  Returns how many.
  */
 int
 mr_transition_remove_excess(const MrModel *model, bool spare_live, int limit,

@@ -70,6 +70,28 @@ mr_check_name(const char *what, const char *name)
 }
 
 /*
+ * Reports an error unless it is the name of an alias: one that nothing takes
+ * for a version or for a path, in model@alias say.
+ */
+void
+mr_check_alias(const char *what, const char *alias)
+{
+	mr_check_name(what, alias);
+	if (strpbrk(alias, "@/:") != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must not contain @, / or :", what)));
+	if (pg_strcasecmp(alias, "latest") == 0 ||
+		((alias[0] == 'v' || alias[0] == 'V') && alias[1] != '\0' &&
+		 strspn(alias + 1, "0123456789") == strlen(alias + 1)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must not be \"latest\" or \"v\" and a number",
+						what),
+				 errhint("Those name versions already.")));
+}
+
+/*
  * Reports an error unless the array is a list of names; returns it without
  * duplicates, in the order in which they came, and counted from 1.
  *

@@ -33,6 +33,7 @@
  * it.  All errors are ERRCODE_INVALID_PARAMETER_VALUE.
  */
 extern void mr_check_name(const char *what, const char *name);
+extern void mr_check_alias(const char *what, const char *alias);
 extern ArrayType *mr_check_tags(const char *what, ArrayType *tags);
 extern ArrayType *mr_check_ids(const char *what, ArrayType *ids);
 extern void mr_check_metrics(const char *what, Jsonb *metrics);

@@ -119,8 +119,24 @@ COMMENT ON COLUMN modelreg.model_version.deployed_at IS 'When it last moved to a
 COMMENT ON COLUMN modelreg.model_version.performance_metrics IS 'Metrics: a flat JSON object of finite numbers.';
 COMMENT ON COLUMN modelreg.model_version.tags IS 'Labels to filter by.';
 COMMENT ON COLUMN modelreg.model_version.notes IS 'Free text for people.';
-COMMENT ON COLUMN modelreg.model_version.properties IS 'Key/value metadata kept for clients; nothing in this version of modelreg changes it.';
+COMMENT ON COLUMN modelreg.model_version.properties IS 'Key/value metadata for clients, a JSON object; modelreg_update merges into it.';
 COMMENT ON COLUMN modelreg.model_version.exclusive_production IS 'Copy of the model''s exclusive_production, for the index that allows one production version.';
+
+CREATE TABLE modelreg.model_alias (
+	model_key uuid NOT NULL,
+	alias text COLLATE "C" NOT NULL,
+	model_id text COLLATE "C" NOT NULL,
+	set_at timestamptz NOT NULL,
+	set_by text COLLATE "C" NOT NULL,
+	CONSTRAINT model_alias_pkey PRIMARY KEY (model_key, alias)
+);
+CREATE INDEX model_alias_model_id_idx ON modelreg.model_alias (model_id);
+COMMENT ON TABLE modelreg.model_alias IS 'Aliases: names within a model, such as champion, each of one version that exists; modelreg_set_alias moves them.';
+COMMENT ON COLUMN modelreg.model_alias.model_key IS 'The model (modelreg.model.model_key).';
+COMMENT ON COLUMN modelreg.model_alias.alias IS 'The alias, unique within the model.';
+COMMENT ON COLUMN modelreg.model_alias.model_id IS 'The version that it names (modelreg.model_version.model_id).';
+COMMENT ON COLUMN modelreg.model_alias.set_at IS 'Since when it names that version.';
+COMMENT ON COLUMN modelreg.model_alias.set_by IS 'Role that set it so.';
 
 CREATE TABLE modelreg.artifact (
 	sha256 bytea NOT NULL
@@ -277,7 +293,7 @@ COMMENT ON TABLE modelreg.audit_event IS 'The append-only audit trail: a hash ch
 COMMENT ON COLUMN modelreg.audit_event.model_key IS 'The chain: the model''s key, or the nil UUID for events of the registry as a whole.';
 COMMENT ON COLUMN modelreg.audit_event.seq IS 'Number of the event in its chain, from 1 without gaps.';
 COMMENT ON COLUMN modelreg.audit_event.at IS 'When it happened; increases within a chain.';
-COMMENT ON COLUMN modelreg.audit_event.event IS 'What happened: register, stage, update, delete, model_create, model_update, model_rename, model_delete, stage_rule, metric_direction, cleanup, repair.';
+COMMENT ON COLUMN modelreg.audit_event.event IS 'What happened: register, stage, update, delete, alias, model_create, model_update, model_rename, model_delete, stage_rule, metric_direction, cleanup, repair.';
 COMMENT ON COLUMN modelreg.audit_event.model_name IS 'Name of the model at that time (checked against the chain by modelreg_audit_verify); NULL in the registry chain.';
 COMMENT ON COLUMN modelreg.audit_event.model_id IS 'The version concerned, if one was.';
 COMMENT ON COLUMN modelreg.audit_event.session_user_name IS 'Role that the session logged in as.';
@@ -292,6 +308,7 @@ COMMENT ON COLUMN modelreg.audit_event.hash IS 'SHA-256 of the previous event''s
 
 SELECT pg_catalog.pg_extension_config_dump('modelreg.model'::pg_catalog.regclass, ''::pg_catalog.text);
 SELECT pg_catalog.pg_extension_config_dump('modelreg.model_version'::pg_catalog.regclass, ''::pg_catalog.text);
+SELECT pg_catalog.pg_extension_config_dump('modelreg.model_alias'::pg_catalog.regclass, ''::pg_catalog.text);
 SELECT pg_catalog.pg_extension_config_dump('modelreg.artifact'::pg_catalog.regclass, ''::pg_catalog.text);
 SELECT pg_catalog.pg_extension_config_dump('modelreg.artifact_chunk'::pg_catalog.regclass, ''::pg_catalog.text);
 SELECT pg_catalog.pg_extension_config_dump('modelreg.chunk'::pg_catalog.regclass, ''::pg_catalog.text);

@@ -55,6 +55,16 @@ CREATE FUNCTION modelreg.model_snapshot(m modelreg.model) RETURNS jsonb
 COMMENT ON FUNCTION modelreg.model_snapshot(modelreg.model) IS
 	'The model as the audit trail records it: name and settings, without the counters.';
 
+-- Key by key, so that two clients that set different keys do not undo each other.
+CREATE FUNCTION modelreg.merge_properties(properties jsonb, changes jsonb) RETURNS jsonb
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	AS $$SELECT CASE WHEN changes IS NULL THEN properties ELSE COALESCE((
+		SELECT pg_catalog.jsonb_object_agg(p.key, p.value)
+		FROM pg_catalog.jsonb_each(properties OPERATOR(pg_catalog.||) changes) AS p (key, value)
+		WHERE p.value OPERATOR(pg_catalog.<>) 'null'::jsonb), '{}'::jsonb) END$$;
+COMMENT ON FUNCTION modelreg.merge_properties(jsonb, jsonb) IS
+	'The properties with the changes merged in key by key, where a JSON null removes a key; changes NULL: as they are.';
+
 CREATE FUNCTION modelreg.audit_hash(
 	previous bytea,
 	format smallint,
@@ -140,6 +150,11 @@ CREATE FUNCTION modelreg.guard_version() RETURNS trigger
 COMMENT ON FUNCTION modelreg.guard_version() IS
 	'Refuses changes of what a registration fixed, moves that are not legal, and deletion in production.';
 
+CREATE FUNCTION modelreg.guard_alias() RETURNS trigger
+	LANGUAGE c AS 'MODULE_PATHNAME', 'modelreg_guard_alias';
+COMMENT ON FUNCTION modelreg.guard_alias() IS
+	'Refuses changes of what an alias is called, and that it names a version that does not exist or is another model''s.';
+
 CREATE FUNCTION modelreg.stamp_version() RETURNS trigger
 	LANGUAGE c AS 'MODULE_PATHNAME', 'modelreg_stamp_version';
 COMMENT ON FUNCTION modelreg.stamp_version() IS
@@ -174,6 +189,11 @@ CREATE FUNCTION modelreg.record_model() RETURNS trigger
 	LANGUAGE c AS 'MODULE_PATHNAME', 'modelreg_record_model';
 COMMENT ON FUNCTION modelreg.record_model() IS
 	'Appends changes of a model''s settings and its deletion to the audit trail, and keeps the versions'' copies of its name.';
+
+CREATE FUNCTION modelreg.record_alias() RETURNS trigger
+	LANGUAGE c AS 'MODULE_PATHNAME', 'modelreg_record_alias';
+COMMENT ON FUNCTION modelreg.record_alias() IS
+	'Records that an alias moved or went in the audit trail.';
 
 CREATE FUNCTION modelreg.record_setting() RETURNS trigger
 	LANGUAGE c AS 'MODULE_PATHNAME', 'modelreg_record_setting';

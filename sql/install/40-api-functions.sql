@@ -20,11 +20,12 @@ CREATE FUNCTION @extschema@.modelreg_register(
 	dataset_version text DEFAULT NULL,
 	parent_ids text[] DEFAULT '{}',
 	created_at timestamptz DEFAULT NULL,
-	expected_checksum text DEFAULT NULL
+	expected_checksum text DEFAULT NULL,
+	properties jsonb DEFAULT '{}'
 ) RETURNS modelreg.model_version
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'modelreg_register';
-COMMENT ON FUNCTION @extschema@.modelreg_register(bytea, text, text, text, jsonb, text, text[], text, jsonb, jsonb, text, text[], timestamptz, text) IS
+COMMENT ON FUNCTION @extschema@.modelreg_register(bytea, text, text, text, jsonb, text, text[], text, jsonb, jsonb, text, text[], timestamptz, text, jsonb) IS
 	'Registers a model version: bytes, SHA-256, metadata, stage, audit record and event in the caller''s transaction. Needs modelreg_writer; canary, production, deprecated and archived need modelreg_admin. Locks the model''s row to the end of the transaction.';
 
 CREATE FUNCTION @extschema@.modelreg_load(
@@ -92,11 +93,12 @@ CREATE FUNCTION @extschema@.modelreg_register_upload(
 	dataset_version text DEFAULT NULL,
 	parent_ids text[] DEFAULT '{}',
 	created_at timestamptz DEFAULT NULL,
-	expected_checksum text DEFAULT NULL
+	expected_checksum text DEFAULT NULL,
+	properties jsonb DEFAULT '{}'
 ) RETURNS modelreg.model_version
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'modelreg_register_upload';
-COMMENT ON FUNCTION @extschema@.modelreg_register_upload(uuid, text, text, text, jsonb, text, text[], text, jsonb, jsonb, text, text[], timestamptz, text) IS
+COMMENT ON FUNCTION @extschema@.modelreg_register_upload(uuid, text, text, text, jsonb, text, text[], text, jsonb, jsonb, text, text[], timestamptz, text, jsonb) IS
 	'Registers what was uploaded as a model version, as modelreg_register does, and ends the upload. For the role that began it, and modelreg_admin.';
 
 CREATE FUNCTION @extschema@.modelreg_download(
@@ -274,12 +276,13 @@ CREATE FUNCTION @extschema@.modelreg_update(
 	notes text DEFAULT NULL,
 	tags text[] DEFAULT NULL,
 	performance_metrics jsonb DEFAULT NULL,
-	reason text DEFAULT ''
+	reason text DEFAULT '',
+	properties jsonb DEFAULT NULL
 ) RETURNS modelreg.model_version
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'modelreg_update';
-COMMENT ON FUNCTION @extschema@.modelreg_update(text, text, text[], jsonb, text) IS
-	'Replaces notes, tags or metrics of a version; NULL leaves alone. Writers edit what they registered and is not in production; modelreg_admin edits all.';
+COMMENT ON FUNCTION @extschema@.modelreg_update(text, text, text[], jsonb, text, jsonb) IS
+	'Replaces notes, tags or metrics of a version, and merges properties into those it has, where a JSON null removes a key; NULL leaves alone. Writers edit what they registered and is not in production; modelreg_admin edits all.';
 
 CREATE FUNCTION @extschema@.modelreg_delete(
 	model_id text,
@@ -289,7 +292,41 @@ CREATE FUNCTION @extschema@.modelreg_delete(
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'modelreg_delete';
 COMMENT ON FUNCTION @extschema@.modelreg_delete(text, boolean, text) IS
-	'Deletes a version; its bytes go at the next cleanup if nothing else uses them. A production version is refused (55006) unless force, which needs modelreg_admin and demotes it first. Writers delete what they registered.';
+	'Deletes a version; its bytes go at the next cleanup if nothing else uses them. One that is in production or has an alias is refused (55006) unless force, which needs modelreg_admin, demotes it first and drops its aliases. Writers delete what they registered.';
+
+-- Aliases
+CREATE FUNCTION @extschema@.modelreg_set_alias(
+	model_id text,
+	alias text,
+	reason text DEFAULT ''
+) RETURNS modelreg.model_alias
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'modelreg_set_alias';
+COMMENT ON FUNCTION @extschema@.modelreg_set_alias(text, text, text) IS
+	'Lets an alias, such as champion, name the version; it names no other of that model any more. The same again changes nothing. 42704 if there is no such version. Needs modelreg_admin. Locks the model''s row and the version''s.';
+
+CREATE FUNCTION @extschema@.modelreg_drop_alias(
+	model_name text,
+	alias text,
+	reason text DEFAULT ''
+) RETURNS boolean
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'modelreg_drop_alias';
+COMMENT ON FUNCTION @extschema@.modelreg_drop_alias(text, text, text) IS
+	'Drops an alias of the model; false if it had none of that name. 42704 if there is no such model. Needs modelreg_admin. Locks the model''s row.';
+
+CREATE FUNCTION @extschema@.modelreg_resolve(
+	model_name text,
+	alias text
+) RETURNS SETOF modelreg.model_version
+	LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
+	AS $$SELECT v.*
+	FROM modelreg.model AS m
+	JOIN modelreg.model_alias AS a ON a.model_key OPERATOR(pg_catalog.=) m.model_key
+	JOIN modelreg.model_version AS v ON v.model_id OPERATOR(pg_catalog.=) a.model_id
+	WHERE m.model_name OPERATOR(pg_catalog.=) $1 AND a.alias OPERATOR(pg_catalog.=) $2$$;
+COMMENT ON FUNCTION @extschema@.modelreg_resolve(text, text) IS
+	'The version of the model that the alias names: one row, or none. Locks nothing; works on a replica.';
 
 -- Models
 CREATE FUNCTION @extschema@.modelreg_create_model(
@@ -324,7 +361,7 @@ CREATE FUNCTION @extschema@.modelreg_update_model(
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'modelreg_update_model';
 COMMENT ON FUNCTION @extschema@.modelreg_update_model(text, text, text[], jsonb, boolean, integer, boolean, boolean, text[], text) IS
-	'Changes a model''s settings; NULL leaves alone, reset names those of max_versions, auto_cleanup and require_metadata that shall follow the server''s setting again. Needs modelreg_admin.';
+	'Changes a model''s settings; NULL leaves alone, properties are merged into those there are (a JSON null removes a key), reset names those of max_versions, auto_cleanup and require_metadata that shall follow the server''s setting again. Needs modelreg_admin.';
 
 CREATE FUNCTION @extschema@.modelreg_rename_model(
 	model_name text,
@@ -344,7 +381,7 @@ CREATE FUNCTION @extschema@.modelreg_delete_model(
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'modelreg_delete_model';
 COMMENT ON FUNCTION @extschema@.modelreg_delete_model(text, boolean, text) IS
-	'Deletes a model with all its versions; refused (55006) while one is in production, unless force. Its audit chain stays. Needs modelreg_admin.';
+	'Deletes a model with all its versions and aliases; refused (55006) while one is in production, unless force. Its audit chain stays. Needs modelreg_admin.';
 
 CREATE FUNCTION @extschema@.modelreg_set_stage_rule(
 	from_stage text,

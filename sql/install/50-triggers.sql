@@ -10,6 +10,9 @@ CREATE TRIGGER model_statement_guard
 CREATE TRIGGER model_version_statement_guard
 	BEFORE INSERT OR TRUNCATE ON modelreg.model_version
 	FOR EACH STATEMENT EXECUTE FUNCTION modelreg.guard_statement();
+CREATE TRIGGER model_alias_statement_guard
+	BEFORE INSERT OR TRUNCATE ON modelreg.model_alias
+	FOR EACH STATEMENT EXECUTE FUNCTION modelreg.guard_statement();
 CREATE TRIGGER artifact_statement_guard
 	BEFORE INSERT OR TRUNCATE ON modelreg.artifact
 	FOR EACH STATEMENT EXECUTE FUNCTION modelreg.guard_statement();
@@ -47,6 +50,9 @@ CREATE TRIGGER model_row_guard
 CREATE TRIGGER model_version_row_guard
 	BEFORE UPDATE OR DELETE ON modelreg.model_version
 	FOR EACH ROW EXECUTE FUNCTION modelreg.guard_version();
+CREATE TRIGGER model_alias_row_guard
+	BEFORE UPDATE OR DELETE ON modelreg.model_alias
+	FOR EACH ROW EXECUTE FUNCTION modelreg.guard_alias();
 CREATE TRIGGER artifact_row_guard
 	BEFORE UPDATE OR DELETE ON modelreg.artifact
 	FOR EACH ROW EXECUTE FUNCTION modelreg.guard_bytes();
@@ -91,6 +97,9 @@ CREATE TRIGGER model_recorder
 CREATE TRIGGER model_version_recorder
 	AFTER UPDATE OR DELETE ON modelreg.model_version
 	FOR EACH ROW EXECUTE FUNCTION modelreg.record_version();
+CREATE TRIGGER model_alias_recorder
+	AFTER UPDATE OR DELETE ON modelreg.model_alias
+	FOR EACH ROW EXECUTE FUNCTION modelreg.record_alias();
 CREATE TRIGGER stage_rule_recorder
 	AFTER UPDATE OR DELETE ON modelreg.stage_rule
 	FOR EACH ROW EXECUTE FUNCTION modelreg.record_setting();
@@ -102,6 +111,8 @@ ALTER TABLE modelreg.model ENABLE ALWAYS TRIGGER model_statement_guard;
 ALTER TABLE modelreg.model ENABLE ALWAYS TRIGGER model_row_guard;
 ALTER TABLE modelreg.model_version ENABLE ALWAYS TRIGGER model_version_statement_guard;
 ALTER TABLE modelreg.model_version ENABLE ALWAYS TRIGGER model_version_row_guard;
+ALTER TABLE modelreg.model_alias ENABLE ALWAYS TRIGGER model_alias_statement_guard;
+ALTER TABLE modelreg.model_alias ENABLE ALWAYS TRIGGER model_alias_row_guard;
 ALTER TABLE modelreg.artifact ENABLE ALWAYS TRIGGER artifact_statement_guard;
 ALTER TABLE modelreg.artifact ENABLE ALWAYS TRIGGER artifact_row_guard;
 ALTER TABLE modelreg.artifact_chunk ENABLE ALWAYS TRIGGER artifact_chunk_statement_guard;

@@ -272,6 +272,31 @@ CREATE FUNCTION modelreg.trail_problems(keys uuid[])
 			SELECT FROM jsonb_each(t.state) AS s
 			WHERE s.value IS DISTINCT FROM modelreg.model_snapshot(m) -> s.key)
 	UNION ALL
+	SELECT coalesce(t.model_key, a.model_key), t.seq,
+		format('alias "%s" differs from the trail', coalesce(t.alias, a.alias))
+	FROM (
+		SELECT DISTINCT ON (e.model_key, told.j ->> 'alias') e.model_key, e.seq,
+			told.j ->> 'alias' AS alias, e.new_values ->> 'model_id' AS model_id
+		FROM unnest($1) AS k (model_key)
+		JOIN modelreg.audit_event AS e ON e.model_key = k.model_key,
+			coalesce(e.new_values, e.old_values) AS told (j)
+		WHERE e.event = 'alias'
+		ORDER BY e.model_key, told.j ->> 'alias', e.seq DESC
+	) AS t
+	FULL JOIN (
+		SELECT x.model_key, x.alias, x.model_id
+		FROM unnest($1) AS k (model_key)
+		JOIN modelreg.model_alias AS x ON x.model_key = k.model_key
+	) AS a ON a.model_key = t.model_key AND a.alias = t.alias
+	WHERE t.model_id IS DISTINCT FROM a.model_id
+	UNION ALL
+	SELECT a.model_key, NULL, format('alias "%s" names no version of the model', a.alias)
+	FROM unnest($1) AS k (model_key)
+	JOIN modelreg.model_alias AS a ON a.model_key = k.model_key
+	WHERE NOT EXISTS (
+		SELECT FROM modelreg.model_version AS v
+		WHERE v.model_id = a.model_id AND v.model_key = a.model_key)
+	UNION ALL
 	SELECT '00000000-0000-0000-0000-000000000000', r.seq,
 		format('%s differs from the trail: %s', r.kind, r.item)
 	FROM (
@@ -377,6 +402,8 @@ CREATE FUNCTION @extschema@.modelreg_audit_verify(
 			SELECT m.model_key FROM modelreg.model AS m
 			UNION
 			SELECT v.model_key FROM modelreg.model_version AS v
+			UNION
+			SELECT a.model_key FROM modelreg.model_alias AS a
 			UNION
 			SELECT '00000000-0000-0000-0000-000000000000'
 			UNION

@@ -27,7 +27,7 @@ CREATE FUNCTION @extschema@.modelreg_check()
 		FROM (
 			-- BEFORE INSERT OR TRUNCATE for each statement
 			SELECT r.relname, '_statement_guard' AS suffix, 'guard_statement' AS function_name, 'A' AS mode, 38 AS events
-			FROM unnest(ARRAY['model', 'model_version', 'artifact', 'artifact_chunk', 'chunk',
+			FROM unnest(ARRAY['model', 'model_version', 'model_alias', 'artifact', 'artifact_chunk', 'chunk',
 				'chunk_piece', 'upload', 'discarded_content', 'artifact_check', 'stage_rule',
 				'metric_direction', 'audit_event']) AS r (relname)
 			UNION ALL
@@ -35,6 +35,7 @@ CREATE FUNCTION @extschema@.modelreg_check()
 			VALUES
 				('model', '_row_guard', 'guard_model', 'A', 27),
 				('model_version', '_row_guard', 'guard_version', 'A', 27),
+				('model_alias', '_row_guard', 'guard_alias', 'A', 27),
 				('artifact', '_row_guard', 'guard_bytes', 'A', 27),
 				('artifact_chunk', '_row_guard', 'guard_bytes', 'A', 27),
 				('chunk', '_row_guard', 'guard_bytes', 'A', 27),
@@ -47,6 +48,7 @@ CREATE FUNCTION @extschema@.modelreg_check()
 				('audit_event', '_row_guard', 'guard_audit', 'A', 27),
 				('model', '_recorder', 'record_model', 'O', 25),
 				('model_version', '_recorder', 'record_version', 'O', 25),
+				('model_alias', '_recorder', 'record_alias', 'O', 25),
 				('stage_rule', '_recorder', 'record_setting', 'O', 25),
 				('metric_direction', '_recorder', 'record_setting', 'O', 25),
 				('model_version', '_stamp', 'stamp_version', 'O', 19)

@@ -72,7 +72,7 @@ $owner$;
 GRANT USAGE ON SCHEMA modelreg TO modelreg_reader;
 GRANT USAGE ON TYPE modelreg.deployment_stage TO modelreg_reader;
 GRANT SELECT ON
-	modelreg.model, modelreg.model_version, modelreg.artifact, modelreg.stage_rule,
+	modelreg.model, modelreg.model_version, modelreg.model_alias, modelreg.artifact, modelreg.stage_rule,
 	modelreg.metric_direction, modelreg.audit_event, modelreg.model_metric,
 	modelreg.production_model, modelreg.storage_usage, modelreg.stage_history,
 	modelreg.registry_stats, modelreg.artifact_check, modelreg.artifact_health
@@ -97,6 +97,7 @@ GRANT EXECUTE ON FUNCTION
 	@extschema@.modelreg_find_latest(text, text, jsonb, text[], text, text, jsonb),
 	@extschema@.modelreg_list(text, text, jsonb, text[], text, text, jsonb, integer, text),
 	@extschema@.modelreg_info(text),
+	@extschema@.modelreg_resolve(text, text),
 	@extschema@.modelreg_compare(text[], text[]),
 	@extschema@.modelreg_verify(text),
 	@extschema@.modelreg_history(text, text, timestamptz),
@@ -108,14 +109,14 @@ GRANT EXECUTE ON FUNCTION
 	TO modelreg_reader;
 
 GRANT EXECUTE ON FUNCTION
-	@extschema@.modelreg_register(bytea, text, text, text, jsonb, text, text[], text, jsonb, jsonb, text, text[], timestamptz, text),
-	@extschema@.modelreg_register_upload(uuid, text, text, text, jsonb, text, text[], text, jsonb, jsonb, text, text[], timestamptz, text),
+	@extschema@.modelreg_register(bytea, text, text, text, jsonb, text, text[], text, jsonb, jsonb, text, text[], timestamptz, text, jsonb),
+	@extschema@.modelreg_register_upload(uuid, text, text, text, jsonb, text, text[], text, jsonb, jsonb, text, text[], timestamptz, text, jsonb),
 	@extschema@.modelreg_upload_begin(bigint),
 	@extschema@.modelreg_upload_append(uuid, bytea, bigint),
 	@extschema@.modelreg_upload_status(uuid),
 	@extschema@.modelreg_upload_abort(uuid),
 	@extschema@.modelreg_update_stage(text, text, text),
-	@extschema@.modelreg_update(text, text, text[], jsonb, text),
+	@extschema@.modelreg_update(text, text, text[], jsonb, text, jsonb),
 	@extschema@.modelreg_delete(text, boolean, text)
 	TO modelreg_writer;
 
@@ -128,6 +129,8 @@ GRANT EXECUTE ON FUNCTION
 	@extschema@.modelreg_update_model(text, text, text[], jsonb, boolean, integer, boolean, boolean, text[], text),
 	@extschema@.modelreg_rename_model(text, text, text),
 	@extschema@.modelreg_delete_model(text, boolean, text),
+	@extschema@.modelreg_set_alias(text, text, text),
+	@extschema@.modelreg_drop_alias(text, text, text),
 	@extschema@.modelreg_set_stage_rule(text, text, boolean, text),
 	@extschema@.modelreg_set_metric_direction(text, boolean, text),
 	@extschema@.modelreg_schedule_cleanup(text),

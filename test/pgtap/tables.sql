@@ -1,6 +1,6 @@
 -- The tables: columns, types, defaults; no rows, no sequences; all dumped.
 BEGIN;
-SELECT plan(30);
+SELECT plan(32);
 
 -- name and definition of the columns of a table or view, numbered
 CREATE FUNCTION pg_temp.columns_of(relation regclass)
@@ -17,7 +17,7 @@ SELECT set_eq($$
 	SELECT c.relname::text FROM pg_class AS c
 	WHERE c.relnamespace = 'modelreg'::regnamespace AND c.relkind = 'r'$$,
 	ARRAY['artifact', 'artifact_check', 'artifact_chunk', 'audit_event', 'chunk', 'chunk_piece', 'discarded_content',
-		'metric_direction', 'model', 'model_version', 'stage_rule', 'upload'],
+		'metric_direction', 'model', 'model_alias', 'model_version', 'stage_rule', 'upload'],
 	'the tables of schema modelreg');
 
 SELECT set_eq('SELECT * FROM pg_temp.columns_of(''modelreg.artifact'')', $$
@@ -115,6 +115,15 @@ SELECT set_eq('SELECT * FROM pg_temp.columns_of(''modelreg.model'')', $$
 		(19, 'audit_hash', E'bytea NOT NULL DEFAULT ''\\x0000000000000000000000000000000000000000000000000000000000000000''::bytea')
 	$$, 'columns of modelreg.model');
 
+SELECT set_eq('SELECT * FROM pg_temp.columns_of(''modelreg.model_alias'')', $$
+	VALUES
+		(1, 'model_key', 'uuid NOT NULL'),
+		(2, 'alias', 'text NOT NULL'),
+		(3, 'model_id', 'text NOT NULL'),
+		(4, 'set_at', 'timestamp with time zone NOT NULL'),
+		(5, 'set_by', 'text NOT NULL')
+	$$, 'columns of modelreg.model_alias');
+
 SELECT set_eq('SELECT * FROM pg_temp.columns_of(''modelreg.model_version'')', $$
 	VALUES
 		(1, 'model_id', 'text NOT NULL'),
@@ -211,6 +220,8 @@ SELECT is_empty('TABLE modelreg.discarded_content', 'modelreg.discarded_content 
 SELECT is_empty('TABLE modelreg.metric_direction', 'modelreg.metric_direction is empty at first');
 
 SELECT is_empty('TABLE modelreg.model', 'modelreg.model is empty at first');
+
+SELECT is_empty('TABLE modelreg.model_alias', 'modelreg.model_alias is empty at first');
 
 SELECT is_empty('TABLE modelreg.model_version', 'modelreg.model_version is empty at first');
 

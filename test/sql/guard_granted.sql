@@ -25,6 +25,7 @@ SELECT FROM modelreg_register('\x05', 'forest', '5.0.0', 'one', '{"f1": 0.1}', n
 SET SESSION AUTHORIZATION regress_modelreg_admin;
 SELECT FROM modelreg_update_stage(:'live', 'production');
 SELECT FROM modelreg_update_stage(:'canary', 'canary');
+SELECT FROM modelreg_set_alias(:'live', 'champion');
 SELECT FROM modelreg_create_model('empty');
 SELECT model_id AS gone FROM modelreg_register('\x06', 'forest', '6.0.0', 'one', '{"f1": 0.1}') \gset
 SELECT FROM modelreg_delete(:'gone');
@@ -140,6 +141,8 @@ FROM trials(ARRAY[
 	'UPDATE modelreg.model SET created_by = current_user',
 	'DELETE FROM modelreg.model WHERE model_name = ''empty''',
 	'DELETE FROM modelreg.model WHERE model_name = ''one''',
+	'UPDATE modelreg.model_alias SET model_id = (SELECT model_id FROM modelreg.model_version WHERE notes = ''mine, canary'')',
+	'UPDATE modelreg.model_alias SET model_id = ''nobody''',
 	'UPDATE modelreg.stage_rule SET allowed = true',
 	'DELETE FROM modelreg.stage_rule',
 	'UPDATE modelreg.metric_direction SET higher_is_better = false',

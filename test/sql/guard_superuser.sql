@@ -11,6 +11,7 @@ SELECT model_id AS live FROM modelreg_register('\x6c697665', 'forest', '1.0.0', 
 	'{"f1": 0.8}', 'production', ARRAY['nightly'], 'the first', dataset_version => '2026-01') \gset
 SELECT model_id AS next FROM modelreg_register('\x6e657874', 'forest', '1.1.0', 'churn',
 	'{"f1": 0.9}', parent_ids => ARRAY[:'live']) \gset
+SELECT FROM modelreg_set_alias(:'live', 'champion');
 SELECT FROM modelreg_set_stage_rule('archived', 'staging', false);
 SELECT FROM modelreg_set_metric_direction('f1', true);
 -- an upload that goes on, one that was given up, and what a scrub has found

@@ -23,6 +23,10 @@ SELECT model_type FROM modelreg.model WHERE model_name = 'full';
 SELECT :settings FROM modelreg_update_model('plain', description => 'Plain.');
 SELECT :settings FROM modelreg_update_model('plain', tags => '{x}', properties => '{"k": [1]}', exclusive_production => false, max_versions => -1, auto_cleanup => true, require_metadata => false, reason => 'all of them');
 SELECT :settings FROM modelreg_update_model('plain');
+-- properties are merged key by key; null removes a key
+SELECT properties FROM modelreg_update_model('plain', properties => '{"l": 2}');
+SELECT properties FROM modelreg_update_model('plain', properties => '{"k": null, "nobody": null, "m": {"n": null}}');
+SELECT properties FROM modelreg_update_model('plain', properties => '{"l": null, "m": null}');
 SELECT :settings FROM modelreg_update_model('plain', '', '{}', '{}', NULL, NULL, NULL, NULL, NULL, NULL);
 SELECT :settings FROM modelreg_update_model('plain', reset => '{max_versions}');
 SELECT :settings FROM modelreg_update_model('plain', max_versions => 5, reset => '{auto_cleanup,require_metadata,auto_cleanup}');

@@ -12,7 +12,7 @@ SELECT model_id AS id FROM modelreg_register('bytes', 'm', performance_metrics =
 CREATE TEMPORARY TABLE call (function regproc, arguments text[]);
 INSERT INTO call VALUES
 	('modelreg_register', ARRAY['''\x01''', '''m''', '''7.0.0''', '''m''', '''{"f1": 1}''', '''staging''', '''{t}''', '''n''', '''{}''', '''{}''', '''d''', '''{}''', 'now()',
-		format('%L', encode(sha256('\x01'), 'hex'))]),
+		format('%L', encode(sha256('\x01'), 'hex')), '''{"p": 1}''']),
 	('modelreg_load', ARRAY['$id', 'true']),
 	('modelreg_load_latest', ARRAY['''m''', '''development''', '''{}''', '''{}''', '''m''', '''0.1.0''', '''{}''', 'true']),
 	('modelreg_find_latest', ARRAY['''m''', '''development''', '''{}''', '''{}''', '''m''', '''0.1.0''', '''{}''']),
@@ -20,7 +20,11 @@ INSERT INTO call VALUES
 	('modelreg_info', ARRAY['$id']),
 	('modelreg_compare', ARRAY['ARRAY[$id]', '''{f1}''']),
 	('modelreg_update_stage', ARRAY['$id', '''staging''', '''r''']),
-	('modelreg_update', ARRAY['$id', '''n''', '''{t}''', '''{"f1": 1}''', '''r''']),
+	('modelreg_update', ARRAY['$id', '''n''', '''{t}''', '''{"f1": 1}''', '''r''', '''{"p": 1}''']),
+	('modelreg_set_alias', ARRAY['$id', '''a''', '''r''']),
+	('modelreg_drop_alias', ARRAY['''m''', '''a''', '''r''']),
+	('modelreg_resolve', ARRAY['''m''', '''a''']),
+	('modelreg.merge_properties', ARRAY['''{}''', '''{}''']),
 	('modelreg_delete', ARRAY['$id', 'true', '''r''']),
 	('modelreg_create_model', ARRAY['''n''', '''n''', '''d''', '''{}''', '''{}''', 'true', '1', 'true', 'true', '''r''']),
 	('modelreg_update_model', ARRAY['''m''', '''d''', '''{}''', '''{}''', 'true', '1', 'true', 'true', '''{}''', '''r''']),

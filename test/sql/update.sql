@@ -27,6 +27,24 @@ SELECT to_jsonb(v) - '{notes,tags,performance_metrics}'::text[] = :'rest' AS res
 SELECT u IS NOT DISTINCT FROM i AS same FROM modelreg_update(:'id', notes => 'fourth') AS u, LATERAL modelreg_update(u.model_id) AS i;
 SELECT modelreg_load(:'id') = 'bytes' AS bytes_are_same;
 
+-- Properties are merged key by key; null removes a key, and NULL leaves alone
+SELECT properties FROM modelreg_register('p', 'p', performance_metrics => '{"f1": 1}', properties => '{"a": 1, "b": {"c": null}}');
+SELECT model_id AS p FROM modelreg_find_latest(model_name => 'p') \gset
+SELECT properties FROM modelreg_update(:'p', properties => '{"d": "x", "a": [2]}');
+SELECT properties FROM modelreg_update(:'p', properties => '{"a": null, "nobody": null}');
+SELECT properties FROM modelreg_update(:'p', notes => 'n', properties => NULL);
+SELECT properties FROM modelreg_update(:'p', properties => '{}');
+SELECT properties FROM modelreg_update(:'p', properties => '{"b": null, "d": null}');
+SELECT event, old_values -> 'properties' AS old, new_values -> 'properties' AS new FROM modelreg_history('p') WHERE event = 'update' AND new_values ? 'properties';
+UPDATE modelreg.model_version SET properties = '{"raw": 1}' WHERE model_id = :'p';
+UPDATE modelreg.model_version SET properties = '[]' WHERE model_id = :'p'; -- error
+UPDATE modelreg.model_version SET properties = NULL WHERE model_id = :'p'; -- error
+SELECT modelreg_update(:'p', properties => '[]'); -- error
+SELECT modelreg_update(:'p', properties => 'null'); -- error
+SELECT modelreg_register('p', 'p', performance_metrics => '{"f1": 1}', properties => '"x"'); -- error
+SELECT properties, notes FROM modelreg_info(:'p');
+SELECT * FROM modelreg_audit_verify('p');
+
 -- The trail has what changed, from what, to what; without a change nothing
 :events;
 SELECT audit_seq AS seq FROM modelreg.model \gset

@@ -17,7 +17,7 @@ my $anchor = $node->safe_psql('postgres', 'SELECT modelreg_audit_head()');
 
 # Each table has rows, or its comparison would say nothing.
 unlike($tables, qr/\|0\|/, 'no table is empty');
-is(() = $tables =~ /^/mg, 12, 'twelve tables are compared');
+is(() = $tables =~ /^/mg, 13, 'thirteen tables are compared');
 
 # ---- Dumps -------------------------------------------------------------------
 
@@ -157,7 +157,7 @@ SELECT has_table_privilege('regress_modelreg_grafana', 'modelreg.production_mode
 	has_table_privilege('regress_modelreg_grafana', 'modelreg.model', 'SELECT'),
 	has_column_privilege('modelreg_writer', 'modelreg.model_version', 'notes', 'UPDATE'),
 	has_function_privilege('modelreg_writer', 'modelreg_delete(text,boolean,text)', 'EXECUTE'),
-	has_function_privilege('modelreg_writer', 'modelreg_update(text,text,text[],jsonb,text)', 'EXECUTE')
+	has_function_privilege('modelreg_writer', 'modelreg_update(text,text,text[],jsonb,text,jsonb)', 'EXECUTE')
 SQL
 is(ModelregTest::problems($node, 'rights'), '', 'rights: sound');
 

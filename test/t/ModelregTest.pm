@@ -163,6 +163,7 @@ BEGIN
 	END LOOP;
 	PERFORM modelreg_register('old', 'renamed_before', performance_metrics => '{"auc": 1}');
 	PERFORM modelreg_rename_model('renamed_before', 'renamed', 'better name');
+	PERFORM modelreg_set_alias(v.model_id, 'stable') FROM modelreg.model_version AS v WHERE v.model_type = 'renamed_before';
 	PERFORM modelreg_register('gone', 'short_lived', performance_metrics => '{"auc": 1}');
 	PERFORM modelreg_delete_model('short_lived', reason => 'a test');
 	PERFORM modelreg_register('again', 'short_lived', performance_metrics => '{"auc": 1}');
