@@ -17,6 +17,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
@@ -24,11 +25,13 @@
 
 #include "artifact.h"
 #include "catalog_content.h"
+#include "catalog_file.h"
 #include "compat.h"
 #include "digest.h"
 #include "storage.h"
 #include "uuid7.h"
 
+static void get_row(const char *name, const uint8 *sha256, MrArtifactRow *row);
 static bool insert_or_share(MrArtifactRow *row);
 static int64 replace_if_damaged(const MrArtifactRow *wanted,
 								const MrStorage *storage,
@@ -211,6 +214,57 @@ compare(const MrArtifactRow *row, const char *data, Size len)
 	storage->read_end(reader);
 	UnregisterSnapshot(snapshot);
 	return health;
+}
+
+/*
+ * Find the bytes of a version, or with a path of a file of it, by the active
+ * snapshot and with the rights of the present role.  42704 if there is no such
+ * version or file.
+ */
+void
+mr_artifact_find(const char *model_id, const char *path, MrHolding *holding)
+{
+	MrVersion	version;
+	MrFile		file;
+
+	if (!mr_version_get(model_id, MR_SIGHT_ACTIVE, &version))
+		mr_version_raise_unknown(model_id);
+	if (path == NULL)
+	{
+		mr_artifact_of_version(&version, holding);
+		return;
+	}
+	if (!mr_file_get(model_id, path, &file))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("model version \"%s\" has no file \"%.*s\"", model_id,
+						pg_mbcliplen(path, strlen(path), 255), path),
+				 errhint("Its files are in modelreg.version_file.")));
+	holding->name = psprintf("%s/%s", model_id, path);
+	holding->size = file.size;
+	get_row(holding->name, file.sha256, &holding->row);
+}
+
+/*
+ * The same for a version that has been read.
+ */
+void
+mr_artifact_of_version(const MrVersion *version, MrHolding *holding)
+{
+	uint8		sha256[MR_SHA256_LEN];
+
+	holding->name = version->model_id;
+	holding->size = version->artifact_size;
+	if (!mr_digest_from_hex(version->checksum, sha256))
+		mr_artifact_raise_missing(version->model_id);
+	get_row(holding->name, sha256, &holding->row);
+}
+
+static void
+get_row(const char *name, const uint8 *sha256, MrArtifactRow *row)
+{
+	if (!mr_artifact_row_get(sha256, MR_SIGHT_ACTIVE, row))
+		mr_artifact_raise_missing(name);
 }
 
 /*

@@ -14,6 +14,7 @@
 #define MR_ARTIFACT_H
 
 #include "catalog_artifact.h"
+#include "catalog_version.h"
 #include "compat.h"
 #include "storage.h"
 
@@ -24,6 +25,18 @@ extern int64 mr_artifact_adopt(const MrStorage *storage,
 							   const pg_uuid_t *content, int64 size,
 							   const uint8 *sha256);
 
+/* Where bytes are that a version, or a file of one, holds */
+typedef struct MrHolding
+{
+	char	   *name;			/* model_id, or model_id/path, for messages */
+	int64		size;			/* bytes, as the version or file says */
+	MrArtifactRow row;
+} MrHolding;
+
+extern void mr_artifact_find(const char *model_id, const char *path,
+							 MrHolding *holding);
+extern void mr_artifact_of_version(const MrVersion *version,
+								   MrHolding *holding);
 extern bytea *mr_artifact_read(const MrArtifactRow *row, int64 size,
 							   bool verify, const char *model_id);
 extern MrHealth mr_artifact_check(const MrArtifactRow *row, Snapshot snapshot,

@@ -25,6 +25,7 @@
 #include "args.h"
 #include "catalog_alias.h"
 #include "catalog_event.h"
+#include "catalog_file.h"
 #include "catalog_setting.h"
 #include "catalog_version.h"
 #include "identity.h"
@@ -49,7 +50,7 @@ static const char *const cause_names[] = {
 
 /*
  * Trigger on modelreg.model_version: records a stage move, a change of
- * metadata or a deletion.
+ * metadata or a deletion, with which the version's files go.
  */
 Datum
 modelreg_record_version(PG_FUNCTION_ARGS)
@@ -76,6 +77,8 @@ record_version(FunctionCallInfo fcinfo)
 		event.old_values.value = mr_version_snapshot(trigger->tg_trigtuple,
 													 desc);
 		event.new_values.value = deletion_values();
+		if (before.file_count > 0)
+			mr_file_delete_of_version(before.model_id);
 	}
 	else
 	{

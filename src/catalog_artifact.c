@@ -23,6 +23,13 @@
 /* The columns of an MrArtifactRow, of modelreg.artifact AS a */
 #define ROW_COLUMNS "a.sha256, a.artifact_size, a.storage, a.content"
 
+/* Whether no version, nor a file of one, refers to the artifact a */
+#define UNUSED \
+	"NOT EXISTS (SELECT FROM modelreg.model_version AS v" \
+	" WHERE v.checksum = encode(a.sha256, 'hex'))" \
+	" AND NOT EXISTS (SELECT FROM modelreg.version_file AS f" \
+	" WHERE f.sha256 = a.sha256)"
+
 static bool get_row(MrPlan *plan, MrSight sight, const uint8 *sha256,
 					MrArtifactRow *row);
 static uint64 read_rows(uint64 count, MrArtifactRow **rows);
@@ -92,14 +99,17 @@ mr_artifact_row_get(const uint8 *sha256, MrSight sight, MrArtifactRow *row)
 }
 
 /*
- * Whether a version refers to the artifact, by the latest snapshot.
+ * Whether a version, or a file of one, refers to the artifact, by the latest
+ * snapshot.
  */
 bool
 mr_artifact_row_is_used(const uint8 *sha256)
 {
 	static MrPlan plan = {
 		"SELECT FROM modelreg.model_version"
-		" WHERE checksum = encode($1, 'hex') LIMIT 1",
+		" WHERE checksum = encode($1, 'hex')"
+		" UNION ALL SELECT FROM modelreg.version_file"
+		" WHERE sha256 = $1 LIMIT 1",
 		1, {BYTEAOID}
 	};
 	Datum		value = PointerGetDatum(mr_digest_bytea(sha256));
@@ -108,7 +118,7 @@ mr_artifact_row_is_used(const uint8 *sha256)
 }
 
 /*
- * Locks up to limit artifacts that no version refers to, without those that
+ * Locks up to limit artifacts that nothing refers to, without those that
  * a registration holds.  The caller must ask mr_artifact_row_is_used again,
  * in a statement of its own, before it removes one: a registration may have
  * committed after this statement's snapshot and before its lock.
@@ -118,9 +128,7 @@ mr_artifact_row_lock_unused(int limit, MrArtifactRow **rows)
 {
 	static MrPlan plan = {
 		"SELECT " ROW_COLUMNS
-		" FROM modelreg.artifact AS a WHERE NOT EXISTS"
-		" (SELECT FROM modelreg.model_version AS v"
-		" WHERE v.checksum = encode(a.sha256, 'hex'))"
+		" FROM modelreg.artifact AS a WHERE " UNUSED
 		" LIMIT $1 FOR UPDATE OF a SKIP LOCKED",
 		1, {INT4OID}
 	};
@@ -161,7 +169,8 @@ mr_artifact_row_replace(const MrArtifactRow *row)
 }
 
 /*
- * Whether something refers to a row of one of the byte tables.
+ * Whether something refers to a row of one of the byte tables, or it belongs
+ * to a version that is there.
  */
 bool
 mr_artifact_part_is_used(const char *table, HeapTuple row, TupleDesc desc)
@@ -183,6 +192,10 @@ mr_artifact_part_is_used(const char *table, HeapTuple row, TupleDesc desc)
 		"SELECT FROM modelreg.artifact_chunk WHERE content = $1 LIMIT 1",
 		1, {UUIDOID}
 	};
+	static MrPlan file_plan = {
+		"SELECT FROM modelreg.model_version WHERE model_id = $1",
+		1, {TEXTOID}
+	};
 	const char *column;
 	MrPlan	   *plan;
 	Datum		key;
@@ -198,6 +211,8 @@ mr_artifact_part_is_used(const char *table, HeapTuple row, TupleDesc desc)
 	}
 
 	column = strncmp(table, "chunk", 5) == 0 ? "chunk" : "content";
+	if (strcmp(table, "version_file") == 0)
+		column = "model_id";
 	if (strcmp(table, "artifact_chunk") == 0)
 		plan = &list_plan;
 	else if (strcmp(table, "chunk") == 0)
@@ -206,6 +221,8 @@ mr_artifact_part_is_used(const char *table, HeapTuple row, TupleDesc desc)
 		plan = &piece_plan;
 	else if (strcmp(table, "discarded_content") == 0)
 		plan = &discarded_plan;
+	else if (strcmp(table, "version_file") == 0)
+		plan = &file_plan;
 	else
 		elog(ERROR, "\"%s\" is no table of bytes", table);
 	key = heap_getattr(row, SPI_fnumber(desc, column), desc, &isnull);
@@ -213,16 +230,14 @@ mr_artifact_part_is_used(const char *table, HeapTuple row, TupleDesc desc)
 }
 
 /*
- * The artifacts that no version refers to, by the active snapshot.
+ * The artifacts that nothing refers to, by the active snapshot.
  */
 uint64
 mr_artifact_row_unused(MrArtifactRow **rows)
 {
 	static MrPlan plan = {
 		"SELECT " ROW_COLUMNS
-		" FROM modelreg.artifact AS a WHERE NOT EXISTS"
-		" (SELECT FROM modelreg.model_version AS v"
-		" WHERE v.checksum = encode(a.sha256, 'hex'))"
+		" FROM modelreg.artifact AS a WHERE " UNUSED
 		" ORDER BY a.sha256",
 		0, {InvalidOid}
 	};

@@ -50,6 +50,8 @@ mr_version_from_row(HeapTuple tuple, TupleDesc desc, MrVersion *version)
 	version->checksum = column_text(tuple, desc, "checksum");
 	value = column_value(tuple, desc, "artifact_size");
 	version->artifact_size = DatumGetInt64(value);
+	value = column_value(tuple, desc, "file_count");
+	version->file_count = DatumGetInt32(value);
 	value = column_value(tuple, desc, "exclusive_production");
 	version->exclusive_production = DatumGetBool(value);
 }
@@ -143,21 +145,21 @@ mr_version_insert(const MrNewVersion *new_version, Datum *snapshot)
 		" version_number, created_at, registered_at, registered_by, checksum,"
 		" artifact_size, model_config, training_metadata, dataset_version,"
 		" parent_ids, deployment_stage, performance_metrics, tags, notes,"
-		" exclusive_production, properties)"
+		" exclusive_production, properties, file_count, files_size)"
 		" VALUES ($1, $2, $3, $4, $5, $6, coalesce($7, $8), $8, $9, $10, $11,"
 		" coalesce($12, '{}'), coalesce($13, '{}'), $14, $15,"
 		" $16::text::modelreg.deployment_stage, coalesce($17, '{}'), $18,"
-		" coalesce($19, ''), $20, coalesce($21, '{}'))"
+		" coalesce($19, ''), $20, coalesce($21, '{}'), $22, $23)"
 		" RETURNING v, modelreg.version_snapshot(v)",
-		21,
+		23,
 		{TEXTOID, UUIDOID, TEXTOID, TEXTOID, TEXTOID, INT4OID,
 			TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, INT8OID, JSONBOID,
 			JSONBOID, TEXTOID, TEXTARRAYOID, TEXTOID, JSONBOID, TEXTARRAYOID,
-		TEXTOID, BOOLOID, JSONBOID}
+		TEXTOID, BOOLOID, JSONBOID, INT4OID, INT8OID}
 	};
 	const MrNewVersion *n = new_version;
-	Datum		values[21];
-	char		nulls[21];
+	Datum		values[23];
+	char		nulls[23];
 
 	memset(nulls, ' ', sizeof(nulls));
 	values[0] = CStringGetTextDatum(n->model_id);
@@ -188,6 +190,8 @@ mr_version_insert(const MrNewVersion *new_version, Datum *snapshot)
 	values[19] = BoolGetDatum(n->exclusive_production);
 	values[20] = n->properties.value;
 	nulls[20] = n->properties.isnull ? 'n' : ' ';
+	values[21] = Int32GetDatum(n->file_count);
+	values[22] = Int64GetDatum(n->files_size);
 
 	mr_plan_run(&plan, MR_SIGHT_LATEST, values, nulls);
 	*snapshot = mr_plan_copy_out(0, 2);
@@ -315,6 +319,9 @@ mr_version_in_production(const pg_uuid_t *model_key, const char *except,
 #define REFERENCES_SQL \
 	"SELECT v.model_id, v.checksum, v.artifact_size," \
 	" coalesce(a.artifact_size, -1), a.storage, m.model_key IS NOT NULL," \
+	" v.file_count, v.files_size," \
+	" (SELECT count(*) FROM modelreg.version_file AS f" \
+	" WHERE f.model_id = v.model_id)," \
 	" (SELECT string_agg(p, ', ') FROM unnest(v.parent_ids) AS p" \
 	" WHERE NOT EXISTS (SELECT FROM modelreg.audit_event AS e" \
 	" WHERE e.model_id = p AND e.event = 'register'))" \
@@ -357,7 +364,10 @@ mr_version_references(const char *model_id, MrReference **references)
 		r->stored_size = DatumGetInt64(mr_plan_datum(i, 4, &isnull));
 		r->storage = mr_plan_text(i, 5);
 		r->has_model = DatumGetBool(mr_plan_datum(i, 6, &isnull));
-		r->missing_parents = mr_plan_text(i, 7);
+		r->file_count = DatumGetInt32(mr_plan_datum(i, 7, &isnull));
+		r->files_size = DatumGetInt64(mr_plan_datum(i, 8, &isnull));
+		r->files_found = DatumGetInt64(mr_plan_datum(i, 9, &isnull));
+		r->missing_parents = mr_plan_text(i, 10);
 	}
 	return count;
 }

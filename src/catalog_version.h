@@ -34,6 +34,7 @@ typedef struct MrVersion
 	char	   *registered_by;	/* role */
 	char	   *checksum;		/* SHA-256, hexadecimal */
 	int64		artifact_size;	/* bytes */
+	int			file_count;		/* its files; 0: one artifact */
 	bool		exclusive_production;	/* copy of the model's */
 } MrVersion;
 
@@ -60,6 +61,9 @@ typedef struct MrNewVersion
 	Datum		tags;			/* text[] */
 	NullableDatum notes;		/* text; null: '' */
 	NullableDatum properties;	/* jsonb; null: {} */
+	const struct MrFile *files; /* NULL: one artifact */
+	int			file_count;
+	int64		files_size;		/* bytes of the files */
 	bool		exclusive_production;
 } MrNewVersion;
 
@@ -72,6 +76,9 @@ typedef struct MrReference
 	int64		stored_size;	/* as the artifact says; -1: there is none */
 	char	   *storage;		/* NULL: there is no artifact */
 	bool		has_model;		/* its model exists */
+	int			file_count;		/* files, as the version says */
+	int64		files_size;		/* bytes of these, as the version says */
+	int64		files_found;	/* rows of modelreg.version_file */
 	char	   *missing_parents;	/* never registered; NULL: none */
 } MrReference;
 

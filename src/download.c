@@ -23,7 +23,6 @@
 #include "actor.h"
 #include "args.h"
 #include "artifact.h"
-#include "catalog_version.h"
 #include "compat.h"
 #include "digest.h"
 #include "guc.h"
@@ -34,7 +33,7 @@
 /* A download, as far as it has come */
 typedef struct Download
 {
-	char	   *model_id;		/* for messages */
+	char	   *name;			/* of the artifact, for messages */
 	MrArtifactRow row;
 	int64		next;			/* offset of the next piece */
 	int64		end;			/* offset behind the last byte */
@@ -50,7 +49,7 @@ static bytea *read_piece(Download *download);
 static void verify(Download *download);
 
 /*
- * modelreg_download(model_id, byte_offset, length, piece_size): see its
+ * modelreg_download(model_id, byte_offset, length, piece_size, path): see its
  * COMMENT.
  */
 Datum
@@ -90,9 +89,8 @@ begin_download(FunctionCallInfo fcinfo)
 	int64		byte_offset = PG_ARGISNULL(1) ? 0 : PG_GETARG_INT64(1);
 	int64		length = PG_ARGISNULL(2) ? PG_INT64_MAX : PG_GETARG_INT64(2);
 	int32		piece_size = PG_ARGISNULL(3) ? 1024 * 1024 : PG_GETARG_INT32(3);
-	MrVersion	version;
-	MrArtifactRow row;
-	uint8		sha256[MR_SHA256_LEN];
+	char	   *path = mr_arg_text(fcinfo, 4);
+	MrHolding	holding;
 	Download   *download;
 
 	if (byte_offset < 0 || length < 0)
@@ -105,33 +103,28 @@ begin_download(FunctionCallInfo fcinfo)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("piece_size must be between 1 and %d",
 						MAX_PIECE_SIZE)));
-	if (!mr_version_get(model_id, MR_SIGHT_ACTIVE, &version))
-		mr_version_raise_unknown(model_id);
-	if (byte_offset > version.artifact_size)
+	mr_artifact_find(model_id, path, &holding);
+	if (byte_offset > holding.size)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("byte_offset " INT64_FORMAT " is beyond the artifact",
 						byte_offset),
 				 errdetail("The artifact of model version \"%s\" has " INT64_FORMAT " bytes.",
-						   model_id, version.artifact_size)));
-
-	if (!mr_digest_from_hex(version.checksum, sha256) ||
-		!mr_artifact_row_get(sha256, MR_SIGHT_ACTIVE, &row))
-		mr_artifact_raise_missing(model_id);
+						   holding.name, holding.size)));
 
 	MemoryContextSwitchTo(mr_actor_result_context());
 	download = palloc0(sizeof(Download));
-	download->model_id = pstrdup(model_id);
-	download->row = row;
-	download->row.storage = pstrdup(row.storage);
-	download->row.artifact_size = version.artifact_size;
+	download->name = pstrdup(holding.name);
+	download->row = holding.row;
+	download->row.storage = pstrdup(holding.row.storage);
+	download->row.artifact_size = holding.size;
 	download->next = byte_offset;
 	download->end = byte_offset + Min(length,
-									  version.artifact_size - byte_offset);
+									  holding.size - byte_offset);
 	download->piece_size = piece_size;
 	if (mr_guc_verify_checksums)
 	{
-		if (byte_offset == 0 && download->end == version.artifact_size)
+		if (byte_offset == 0 && download->end == holding.size)
 			download->digest = mr_digest_begin();
 		else
 			download->check = true;
@@ -176,7 +169,7 @@ read_piece(Download *download)
 		storage->read_next(reader, &run, &run_len))
 		elog(ERROR, "storage \"%s\" returned more bytes than asked for",
 			 storage->name);
-	mr_artifact_require_whole(storage, reader, download->model_id);
+	mr_artifact_require_whole(storage, reader, download->name);
 	if (next < end)
 		elog(ERROR, "storage \"%s\" returned fewer bytes than asked for",
 			 storage->name);
@@ -197,5 +190,5 @@ verify(Download *download)
 	download->digest = NULL;
 	mr_digest_end(digest, actual);
 	if (memcmp(actual, download->row.sha256, MR_SHA256_LEN) != 0)
-		mr_artifact_raise_mismatch(&download->row, download->model_id, actual);
+		mr_artifact_raise_mismatch(&download->row, download->name, actual);
 }

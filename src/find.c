@@ -31,7 +31,6 @@
 #include "catalog_find.h"
 #include "catalog_version.h"
 #include "compat.h"
-#include "digest.h"
 #include "guc.h"
 #include "validate.h"
 
@@ -73,7 +72,7 @@ static NullableDatum read_bounds(FunctionCallInfo fcinfo, int n,
 								 const char *what);
 static void return_rows(FunctionCallInfo fcinfo, const MrFilter *filter);
 static void keep_memory(int64 size);
-static bytea *load_artifact(const MrVersion *version, bool verify);
+static bytea *load_artifact(const MrHolding *holding, bool verify);
 
 /*
  * modelreg_find_latest(filters): see its COMMENT.
@@ -143,7 +142,7 @@ list_versions(FunctionCallInfo fcinfo)
 }
 
 /*
- * modelreg_load(model_id, verify_checksum): see its COMMENT.
+ * modelreg_load(model_id, verify_checksum, path): see its COMMENT.
  */
 Datum
 modelreg_load(PG_FUNCTION_ARGS)
@@ -156,11 +155,10 @@ load_version(FunctionCallInfo fcinfo)
 {
 	char	   *model_id = mr_arg_required_text(fcinfo, 0, "model_id");
 	bool		verify = mr_arg_bool(fcinfo, 1, mr_guc_verify_checksums);
-	MrVersion	version;
+	MrHolding	holding;
 
-	if (!mr_version_get(model_id, MR_SIGHT_ACTIVE, &version))
-		mr_version_raise_unknown(model_id);
-	return PointerGetDatum(load_artifact(&version, verify));
+	mr_artifact_find(model_id, mr_arg_text(fcinfo, 2), &holding);
+	return PointerGetDatum(load_artifact(&holding, verify));
 }
 
 /*
@@ -180,6 +178,7 @@ load_latest(FunctionCallInfo fcinfo)
 									 mr_guc_verify_checksums);
 	MrFilter	filter;
 	MrVersion	version;
+	MrHolding	holding;
 	Portal		cursor;
 	HeapTuple	row;
 	TupleDesc	desc;
@@ -205,7 +204,8 @@ load_latest(FunctionCallInfo fcinfo)
 		values[4] = mr_version_stage_datum(row, desc);
 		values[5] = CStringGetTextDatum(version.checksum);
 		values[6] = mr_version_metrics_datum(row, desc);
-		values[7] = PointerGetDatum(load_artifact(&version, verify));
+		mr_artifact_of_version(&version, &holding);
+		values[7] = PointerGetDatum(load_artifact(&holding, verify));
 		tuplestore_putvalues(result->setResult, result->setDesc, values,
 							 nulls);
 	}
@@ -296,24 +296,18 @@ return_rows(FunctionCallInfo fcinfo, const MrFilter *filter)
 }
 
 /*
- * The bytes of a version, allocated to outlive SPI_finish.
+ * The bytes, allocated to outlive SPI_finish.
  */
 static bytea *
-load_artifact(const MrVersion *version, bool verify)
+load_artifact(const MrHolding *holding, bool verify)
 {
-	uint8		sha256[MR_SHA256_LEN];
-	MrArtifactRow row;
 	MemoryContext old_context;
 	bytea	   *artifact;
 
-	if (!mr_digest_from_hex(version->checksum, sha256) ||
-		!mr_artifact_row_get(sha256, MR_SIGHT_ACTIVE, &row))
-		mr_artifact_raise_missing(version->model_id);
-
-	keep_memory(version->artifact_size);
+	keep_memory(holding->size);
 	old_context = MemoryContextSwitchTo(mr_actor_result_context());
-	artifact = mr_artifact_read(&row, version->artifact_size, verify,
-								version->model_id);
+	artifact = mr_artifact_read(&holding->row, holding->size, verify,
+								holding->name);
 	MemoryContextSwitchTo(old_context);
 	return artifact;
 }

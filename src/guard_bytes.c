@@ -39,9 +39,9 @@ static MrHealth check_chunk(MrChunkReader *reader, HeapTuple entry,
 static Datum bytes_are_used(FunctionCallInfo fcinfo);
 
 /*
- * Row trigger on the byte tables.  An artifact goes when no version refers to
- * it, its chunks when it is gone.  Nothing changes but where bytes are, by a
- * repair.
+ * Row trigger on the byte tables.  A file goes when its version is gone, an
+ * artifact when nothing refers to it, its chunks when it is gone.  Nothing
+ * changes but where bytes are, by a repair.
  */
 Datum
 modelreg_guard_bytes(PG_FUNCTION_ARGS)

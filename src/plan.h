@@ -15,7 +15,7 @@
 
 #include "executor/spi.h"
 
-#define MR_PLAN_MAX_ARGS 22
+#define MR_PLAN_MAX_ARGS 23
 
 typedef struct MrPlan
 {

@@ -17,6 +17,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/jsonb.h"
@@ -24,9 +25,11 @@
 #include "args.h"
 #include "artifact.h"
 #include "catalog_event.h"
+#include "catalog_file.h"
 #include "compat.h"
 #include "digest.h"
 #include "identity.h"
+#include "manifest.h"
 #include "repair.h"
 #include "semver.h"
 #include "trail.h"
@@ -41,11 +44,12 @@
 #define MR_YEAR_ONE \
 	((TimestampTz) (1721426 - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY)
 
-/* Arguments of modelreg_register, and of modelreg_register_upload */
+/* Arguments of modelreg_register, and of its siblings */
 enum
 {
 	ARG_ARTIFACT,
 	ARG_UPLOAD_ID = ARG_ARTIFACT,
+	ARG_UPLOAD_IDS = ARG_ARTIFACT,
 	ARG_MODEL_TYPE,
 	ARG_VERSION,
 	ARG_MODEL_NAME,
@@ -59,11 +63,14 @@ enum
 	ARG_PARENT_IDS,
 	ARG_CREATED_AT,
 	ARG_EXPECTED_CHECKSUM,
-	ARG_PROPERTIES
+	ARG_PROPERTIES,
+	ARG_COUNT,
+	ARG_PATHS = ARG_COUNT		/* of modelreg_register_files, its first */
 };
 
 PG_FUNCTION_INFO_V1(modelreg_register);
 PG_FUNCTION_INFO_V1(modelreg_register_upload);
+PG_FUNCTION_INFO_V1(modelreg_register_files);
 
 /*
  * Puts checksum and size into version, and sees that the bytes are stored and
@@ -71,11 +78,28 @@ PG_FUNCTION_INFO_V1(modelreg_register_upload);
  */
 typedef int64 (*StoreBytes) (FunctionCallInfo fcinfo, MrNewVersion *version);
 
+/* An upload that becomes an artifact */
+typedef struct Incoming
+{
+	MrFile		file;			/* path: NULL if it is the version's artifact */
+	MrUpload   *upload;
+	int64		healed_before;	/* damaged chunks that its appends healed */
+} Incoming;
+
 static Datum register_artifact(FunctionCallInfo fcinfo);
 static Datum register_upload(FunctionCallInfo fcinfo);
+static Datum register_files(FunctionCallInfo fcinfo);
 static Datum register_version(FunctionCallInfo fcinfo, StoreBytes store);
 static int64 store_artifact(FunctionCallInfo fcinfo, MrNewVersion *version);
 static int64 store_upload(FunctionCallInfo fcinfo, MrNewVersion *version);
+static int64 store_files(FunctionCallInfo fcinfo, MrNewVersion *version);
+static Incoming *read_files(FunctionCallInfo fcinfo, int *count);
+static Datum *read_array(FunctionCallInfo fcinfo, int n, const char *what,
+						 Oid type, int16 typlen, char typalign, int *count);
+static void finish_upload(MrUpload *upload, bool may_be_empty,
+						  Incoming *incoming);
+static int64 adopt_upload(const Incoming *incoming);
+static int	compare_digests(const void *a, const void *b);
 static void set_checksum(FunctionCallInfo fcinfo, MrNewVersion *version,
 						 const uint8 *sha256);
 static void check_metadata(FunctionCallInfo fcinfo, MrNewVersion *version);
@@ -116,6 +140,32 @@ static Datum
 register_upload(FunctionCallInfo fcinfo)
 {
 	return register_version(fcinfo, store_upload);
+}
+
+/*
+ * modelreg_register_files: see its COMMENT.
+ */
+Datum
+modelreg_register_files(PG_FUNCTION_ARGS)
+{
+	LOCAL_FCINFO(moved, ARG_COUNT + 1);
+
+	/* the same arguments as of the others, and the paths behind them */
+	InitFunctionCallInfoData(*moved, fcinfo->flinfo, ARG_COUNT + 1,
+							 fcinfo->fncollation, fcinfo->context,
+							 fcinfo->resultinfo);
+	for (int i = 0; i < ARG_COUNT; i++)
+		moved->args[i] = fcinfo->args[i + 1];
+	moved->args[ARG_PATHS] = fcinfo->args[0];
+	return mr_actor_run_as_owner(moved, MR_ROLE_WRITER,
+								 "register a model version",
+								 register_files);
+}
+
+static Datum
+register_files(FunctionCallInfo fcinfo)
+{
+	return register_version(fcinfo, store_files);
 }
 
 static Datum
@@ -162,6 +212,8 @@ register_version(FunctionCallInfo fcinfo, StoreBytes store)
 	version.model_id = mr_identity_issue(&model, version.registered_at);
 	version.version_number = model.last_version_number;
 	row = mr_version_insert(&version, &event.new_values.value);
+	if (version.file_count > 0)
+		mr_file_insert(version.model_id, version.files, version.file_count);
 
 	event.event = "register";
 	event.model_id = version.model_id;
@@ -294,13 +346,133 @@ store_upload(FunctionCallInfo fcinfo, MrNewVersion *version)
 {
 	pg_uuid_t  *upload_id = mr_arg_required_uuid(fcinfo, ARG_UPLOAD_ID,
 												 "upload_id");
-	MrUpload   *upload = mr_upload_hold(upload_id, "register");
-	uint8		sha256[MR_SHA256_LEN];
-	int64		healed_before;
-	int64		healed;
+	Incoming	incoming = {0};
 
-	version->artifact_size = upload->bytes;
-	if (upload->bytes == 0)
+	finish_upload(mr_upload_hold(upload_id, "register"), false, &incoming);
+	version->artifact_size = incoming.file.size;
+	set_checksum(fcinfo, version, incoming.file.sha256);
+	return adopt_upload(&incoming);
+}
+
+/*
+ * The files have been uploaded; the version's own artifact is the manifest.
+ */
+static int64
+store_files(FunctionCallInfo fcinfo, MrNewVersion *version)
+{
+	int			count;
+	Incoming   *incoming = read_files(fcinfo, &count);
+	MrFile	   *files = palloc(sizeof(MrFile) * count);
+	StringInfoData manifest;
+	uint8		sha256[MR_SHA256_LEN];
+	int64		healed = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		finish_upload(incoming[i].upload, true, &incoming[i]);
+		files[i] = incoming[i].file;
+		version->files_size += files[i].size;
+	}
+	mr_manifest_sort(files, count);
+	initStringInfo(&manifest);
+	mr_manifest_build(files, count, &manifest);
+	version->artifact_size = manifest.len;
+	version->files = files;
+	version->file_count = count;
+	mr_digest_bytes(manifest.data, manifest.len, sha256);
+	set_checksum(fcinfo, version, sha256);
+
+	/* in one order for all, or two that store the same would deadlock */
+	qsort(incoming, count, sizeof(Incoming), compare_digests);
+	for (int i = 0; i < count; i++)
+		healed += adopt_upload(&incoming[i]);
+	return healed + mr_artifact_store(manifest.data, manifest.len, sha256);
+}
+
+/*
+ * The paths, checked, and the uploads that go with them, held.
+ */
+static Incoming *
+read_files(FunctionCallInfo fcinfo, int *count)
+{
+	int			uploads;
+	Datum	   *paths = read_array(fcinfo, ARG_PATHS, "paths", TEXTOID, -1,
+								   TYPALIGN_INT, count);
+	Datum	   *upload_ids = read_array(fcinfo, ARG_UPLOAD_IDS, "upload_ids",
+										UUIDOID, UUID_LEN, TYPALIGN_CHAR,
+										&uploads);
+	Incoming   *incoming;
+	MrFile	   *files;
+
+	if (uploads != *count)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("paths and upload_ids must be of the same length"),
+				 errdetail("There are %d paths and %d uploads.", *count,
+						   uploads)));
+	if (*count < 1 || *count > MR_MAX_FILES)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a version must have between 1 and %d files",
+						MR_MAX_FILES)));
+
+	incoming = palloc0(sizeof(Incoming) * *count);
+	files = palloc(sizeof(MrFile) * *count);
+	for (int i = 0; i < *count; i++)
+	{
+		incoming[i].file.path = TextDatumGetCString(paths[i]);
+		mr_check_path(incoming[i].file.path);
+		files[i] = incoming[i].file;
+	}
+	mr_manifest_sort(files, *count);
+	for (int i = 0; i < *count; i++)
+	{
+		incoming[i].upload = mr_upload_hold(DatumGetUUIDP(upload_ids[i]),
+											"register");
+		for (int j = 0; j < i; j++)
+		{
+			if (incoming[j].upload == incoming[i].upload)
+				ereport(ERROR,
+						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						 errmsg("paths \"%s\" and \"%s\" have the same upload",
+								incoming[j].file.path,
+								incoming[i].file.path)));
+		}
+	}
+	return incoming;
+}
+
+/*
+ * The elements of an array that must not be null nor have nulls.
+ */
+static Datum *
+read_array(FunctionCallInfo fcinfo, int n, const char *what, Oid type,
+		   int16 typlen, char typalign, int *count)
+{
+	ArrayType  *array = mr_arg_array(fcinfo, n);
+	Datum	   *values;
+
+	if (array == NULL || array_contains_nulls(array))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must not be null, nor contain nulls", what)));
+	if (ARR_NDIM(array) > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must have one dimension", what)));
+	deconstruct_array(array, type, typlen, false, typalign, &values, NULL,
+					  count);
+	return values;
+}
+
+/*
+ * No more bytes come: their size and SHA-256.
+ */
+static void
+finish_upload(MrUpload *upload, bool may_be_empty, Incoming *incoming)
+{
+	if (upload->bytes == 0 && !may_be_empty)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("artifact must not be empty")));
@@ -314,14 +486,34 @@ store_upload(FunctionCallInfo fcinfo, MrNewVersion *version)
 				 errhint("Go on with byte_offset " INT64_FORMAT ".",
 						 upload->bytes)));
 
+	incoming->upload = upload;
+	incoming->file.size = upload->bytes;
 	/* what appends have healed, they have recorded */
-	healed_before = upload->storage->write_healed(upload->writer);
-	mr_upload_finish(upload, sha256);
-	set_checksum(fcinfo, version, sha256);
-	healed = mr_artifact_adopt(upload->storage, upload->writer, upload_id,
-							   upload->bytes, sha256);
+	incoming->healed_before = upload->storage->write_healed(upload->writer);
+	mr_upload_finish(upload, incoming->file.sha256);
+}
+
+/*
+ * Makes an artifact of a finished upload, and ends it.
+ */
+static int64
+adopt_upload(const Incoming *incoming)
+{
+	MrUpload   *upload = incoming->upload;
+	int64		healed = mr_artifact_adopt(upload->storage, upload->writer,
+										   &upload->row.upload_id,
+										   incoming->file.size,
+										   incoming->file.sha256);
+
 	mr_upload_end(upload);
-	return healed - healed_before;
+	return healed - incoming->healed_before;
+}
+
+static int
+compare_digests(const void *a, const void *b)
+{
+	return memcmp(((const Incoming *) a)->file.sha256,
+				  ((const Incoming *) b)->file.sha256, MR_SHA256_LEN);
 }
 
 /*

@@ -70,6 +70,42 @@ mr_check_name(const char *what, const char *name)
 }
 
 /*
+ * Reports an error unless it is the path of a file below some directory, in the
+ * form that all systems agree on: who downloads it writes where it says.
+ */
+void
+mr_check_path(const char *path)
+{
+	size_t		len = strlen(path);
+	const char *component = path;
+
+	if (len > MR_MAX_PATH)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("path is longer than %d bytes", MR_MAX_PATH)));
+	if (has_control_char(path, len) || strchr(path, '\\') != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("path must contain neither control characters nor backslashes")));
+	for (;;)
+	{
+		size_t		component_len = strcspn(component, "/");
+
+		if (component_len == 0 ||
+			(component_len == 1 && component[0] == '.') ||
+			(component_len == 2 && component[0] == '.' && component[1] == '.'))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("path \"%s\" is not a relative path of a file",
+							clip(path, len)),
+					 errhint("Write it like conda.yaml or data/model.pkl, without . and .. in it.")));
+		if (component[component_len] == '\0')
+			return;
+		component += component_len + 1;
+	}
+}
+
+/*
  * Reports an error unless it is the name of an alias: one that nothing takes
  * for a version or for a path, in model@alias say.
  */

@@ -19,6 +19,12 @@
 /* Longest name, tag or metric key in bytes */
 #define MR_MAX_NAME 200
 
+/* Longest path of a file in bytes */
+#define MR_MAX_PATH 1024
+
+/* Most files that a version may have */
+#define MR_MAX_FILES 10000
+
 /* Most elements that an array of tags may have, duplicates included */
 #define MR_MAX_TAGS 1000
 
@@ -33,6 +39,7 @@
  * it.  All errors are ERRCODE_INVALID_PARAMETER_VALUE.
  */
 extern void mr_check_name(const char *what, const char *name);
+extern void mr_check_path(const char *path);
 extern void mr_check_alias(const char *what, const char *alias);
 extern ArrayType *mr_check_tags(const char *what, ArrayType *tags);
 extern ArrayType *mr_check_ids(const char *what, ArrayType *ids);

@@ -15,6 +15,7 @@
 #include "funcapi.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
@@ -22,16 +23,37 @@
 #include "args.h"
 #include "artifact.h"
 #include "catalog_content.h"
+#include "catalog_file.h"
 #include "catalog_version.h"
 #include "digest.h"
+#include "manifest.h"
 #include "uploading.h"
 
 /* Columns of modelreg_verify */
 #define VERIFY_COLUMNS 5
 
+/* What was found of an artifact */
+typedef struct Finding
+{
+	uint8		sha256[MR_SHA256_LEN];	/* the artifact; hash key */
+	bool		is_stored;		/* there is one */
+	uint8		actual[MR_SHA256_LEN];	/* of the bytes that could be read */
+	const char *damage;			/* NULL: none */
+} Finding;
+
+/* What was found of all of them so far */
+typedef struct Findings
+{
+	HTAB	   *table;			/* of Finding */
+	MemoryContext context;		/* holds the table and the texts */
+} Findings;
+
 PG_FUNCTION_INFO_V1(modelreg_verify);
 
 static Datum verify_versions(FunctionCallInfo fcinfo);
+static void make_findings(Findings *findings);
+static Finding *find_out(Findings *findings, const uint8 *sha256);
+static char *file_problems(Findings *findings, const MrReference *reference);
 static Datum verify_orphans(FunctionCallInfo fcinfo);
 static void report_orphan(void *arg, const char *problem);
 static char *reference_problems(const MrReference *reference);
@@ -63,55 +85,122 @@ verify_versions(FunctionCallInfo fcinfo)
 	char	   *model_id = mr_arg_text(fcinfo, 0);
 	MrReference *references;
 	uint64		count = mr_version_references(model_id, &references);
+	Findings	findings;
 	MemoryContext context;
-	const char *checksum = NULL;
-	char	   *actual = NULL;
-	const char *damage = NULL;
 
 	if (model_id && count == 0)
 		mr_version_raise_unknown(model_id);
 
+	make_findings(&findings);
 	context = AllocSetContextCreate(CurrentMemoryContext, "modelreg verify",
 									ALLOCSET_DEFAULT_SIZES);
 	for (uint64 i = 0; i < count; i++)
 	{
 		MrReference *r = &references[i];
-		MrArtifactRow row;
 		uint8		sha256[MR_SHA256_LEN];
-		uint8		digest[MR_SHA256_LEN];
+		const char *damage = "the checksum is malformed";
+		const char *actual = NULL;
 		char	   *problem;
 		MemoryContext old_context;
 
 		CHECK_FOR_INTERRUPTS();
-
-		/* versions that share an artifact follow each other */
-		if (checksum == NULL || strcmp(checksum, r->checksum) != 0)
+		MemoryContextReset(context);
+		old_context = MemoryContextSwitchTo(context);
+		if (mr_digest_from_hex(r->checksum, sha256))
 		{
-			MemoryContextReset(context);
-			old_context = MemoryContextSwitchTo(context);
-			checksum = r->checksum;
-			actual = NULL;
-			if (!mr_digest_from_hex(r->checksum, sha256))
-				damage = "the checksum is malformed";
-			else if (!mr_artifact_row_get(sha256, MR_SIGHT_ACTIVE, &row))
-				damage = "the artifact is missing";
-			else
-			{
-				(void) mr_artifact_check(&row, GetActiveSnapshot(), digest,
-										 &damage);
-				actual = mr_digest_hex(digest);
-			}
-		}
-		else
-			old_context = MemoryContextSwitchTo(context);
+			Finding    *finding = find_out(&findings, sha256);
 
+			damage = finding->damage;
+			if (finding->is_stored)
+				actual = mr_digest_hex(finding->actual);
+		}
 		problem = join_problems(damage, reference_problems(r));
+		if (r->file_count != 0 || r->files_found != 0)
+			problem = join_problems(problem, file_problems(&findings, r));
 		return_row(result, r->model_id, problem == NULL, r->checksum, actual,
 				   problem);
 		MemoryContextSwitchTo(old_context);
 	}
 	MemoryContextDelete(context);
+	MemoryContextDelete(findings.context);
 	return (Datum) 0;
+}
+
+static void
+make_findings(Findings *findings)
+{
+	HASHCTL		control = {0};
+
+	findings->context = AllocSetContextCreate(CurrentMemoryContext,
+											  "modelreg findings",
+											  ALLOCSET_DEFAULT_SIZES);
+	control.keysize = MR_SHA256_LEN;
+	control.entrysize = sizeof(Finding);
+	control.hcxt = findings->context;
+	findings->table = hash_create("modelreg verify", 256, &control,
+								  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+/*
+ * What there is to say of an artifact, which is read once, however many
+ * versions and files share it.
+ */
+static Finding *
+find_out(Findings *findings, const uint8 *sha256)
+{
+	bool		is_known;
+	Finding    *finding = hash_search(findings->table, sha256, HASH_ENTER,
+									  &is_known);
+	MrArtifactRow row;
+
+	if (is_known)
+		return finding;
+	finding->is_stored = mr_artifact_row_get(sha256, MR_SIGHT_ACTIVE, &row);
+	finding->damage = "the artifact is missing";
+	if (finding->is_stored)
+		(void) mr_artifact_check(&row, GetActiveSnapshot(), finding->actual,
+								 &finding->damage);
+	if (finding->damage)
+		finding->damage = MemoryContextStrdup(findings->context,
+											  finding->damage);
+	return finding;
+}
+
+/*
+ * What is wrong with a version's files, and with the manifest that stands for
+ * them; NULL if nothing.
+ */
+static char *
+file_problems(Findings *findings, const MrReference *reference)
+{
+	MrFile	   *files;
+	uint64		count = mr_file_list(reference->model_id, &files);
+	int64		size = 0;
+	StringInfoData manifest;
+	uint8		sha256[MR_SHA256_LEN];
+	char	   *problem = NULL;
+
+	for (uint64 i = 0; i < count; i++)
+	{
+		Finding    *finding = find_out(findings, files[i].sha256);
+
+		CHECK_FOR_INTERRUPTS();
+		size += files[i].size;
+		if (finding->damage)
+			problem = join_problems(problem,
+									psprintf("file \"%s\": %s", files[i].path,
+											 finding->damage));
+	}
+
+	mr_manifest_sort(files, count);
+	initStringInfo(&manifest);
+	mr_manifest_build(files, count, &manifest);
+	mr_digest_bytes(manifest.data, manifest.len, sha256);
+	if (reference->file_count != count || reference->files_size != size ||
+		strcmp(mr_digest_hex(sha256), reference->checksum) != 0)
+		problem = join_problems(problem,
+								"the rows of modelreg.version_file are not what was registered");
+	return problem;
 }
 
 /*
@@ -146,6 +235,11 @@ verify_orphans(FunctionCallInfo fcinfo)
 		return_row(result, NULL, false, NULL, NULL,
 				   psprintf(UINT64_FORMAT " contents are discarded and in use",
 							used));
+	count = mr_file_of_no_version();
+	if (count > 0)
+		return_row(result, NULL, false, NULL, NULL,
+				   psprintf(UINT64_FORMAT " rows of modelreg.version_file belong to no version",
+							count));
 	if (mr_upload_is_any_open())
 	{
 		return_row(result, NULL, true, NULL, NULL,

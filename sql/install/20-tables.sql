@@ -79,6 +79,8 @@ CREATE TABLE modelreg.model_version (
 	notes text NOT NULL DEFAULT '',
 	properties jsonb NOT NULL DEFAULT '{}',
 	exclusive_production boolean NOT NULL DEFAULT true,
+	file_count integer NOT NULL DEFAULT 0,
+	files_size bigint NOT NULL DEFAULT 0,
 	CONSTRAINT model_version_version_key UNIQUE (model_key, version),
 	CONSTRAINT model_version_version_number_key UNIQUE (model_key, version_number)
 );
@@ -108,8 +110,8 @@ COMMENT ON COLUMN modelreg.model_version.version_number IS 'Counts 1, 2, 3 ... w
 COMMENT ON COLUMN modelreg.model_version.created_at IS 'When the model was trained, as the registering client says.';
 COMMENT ON COLUMN modelreg.model_version.registered_at IS 'When it was registered; increases within a model.';
 COMMENT ON COLUMN modelreg.model_version.registered_by IS 'Role that registered it.';
-COMMENT ON COLUMN modelreg.model_version.checksum IS 'SHA-256 of the artifact, 64 lower-case hexadecimal digits.';
-COMMENT ON COLUMN modelreg.model_version.artifact_size IS 'Size of the artifact in bytes.';
+COMMENT ON COLUMN modelreg.model_version.checksum IS 'SHA-256 of the artifact, 64 lower-case hexadecimal digits; the artifact of a version with files is the manifest of these.';
+COMMENT ON COLUMN modelreg.model_version.artifact_size IS 'Size of the artifact in bytes; of a version with files, of the manifest.';
 COMMENT ON COLUMN modelreg.model_version.model_config IS 'Training configuration (hyperparameters), a JSON object.';
 COMMENT ON COLUMN modelreg.model_version.training_metadata IS 'Training history, a JSON object.';
 COMMENT ON COLUMN modelreg.model_version.dataset_version IS 'Version of the data set that it was trained on.';
@@ -121,6 +123,22 @@ COMMENT ON COLUMN modelreg.model_version.tags IS 'Labels to filter by.';
 COMMENT ON COLUMN modelreg.model_version.notes IS 'Free text for people.';
 COMMENT ON COLUMN modelreg.model_version.properties IS 'Key/value metadata for clients, a JSON object; modelreg_update merges into it.';
 COMMENT ON COLUMN modelreg.model_version.exclusive_production IS 'Copy of the model''s exclusive_production, for the index that allows one production version.';
+COMMENT ON COLUMN modelreg.model_version.file_count IS 'How many files it has in modelreg.version_file; 0: it is one artifact.';
+COMMENT ON COLUMN modelreg.model_version.files_size IS 'Size of its files together in bytes.';
+
+CREATE TABLE modelreg.version_file (
+	model_id text COLLATE "C" NOT NULL,
+	path text COLLATE "C" NOT NULL,
+	sha256 bytea NOT NULL,
+	artifact_size bigint NOT NULL,
+	CONSTRAINT version_file_pkey PRIMARY KEY (model_id, path)
+);
+CREATE INDEX version_file_sha256_idx ON modelreg.version_file (sha256);
+COMMENT ON TABLE modelreg.version_file IS 'The files of versions that are directories, each an artifact; fixed by the registration.';
+COMMENT ON COLUMN modelreg.version_file.model_id IS 'The version (modelreg.model_version.model_id).';
+COMMENT ON COLUMN modelreg.version_file.path IS 'Relative path of the file, with / between its components.';
+COMMENT ON COLUMN modelreg.version_file.sha256 IS 'SHA-256 of its bytes (modelreg.artifact.sha256).';
+COMMENT ON COLUMN modelreg.version_file.artifact_size IS 'Size of the file in bytes.';
 
 CREATE TABLE modelreg.model_alias (
 	model_key uuid NOT NULL,
@@ -308,6 +326,7 @@ COMMENT ON COLUMN modelreg.audit_event.hash IS 'SHA-256 of the previous event''s
 
 SELECT pg_catalog.pg_extension_config_dump('modelreg.model'::pg_catalog.regclass, ''::pg_catalog.text);
 SELECT pg_catalog.pg_extension_config_dump('modelreg.model_version'::pg_catalog.regclass, ''::pg_catalog.text);
+SELECT pg_catalog.pg_extension_config_dump('modelreg.version_file'::pg_catalog.regclass, ''::pg_catalog.text);
 SELECT pg_catalog.pg_extension_config_dump('modelreg.model_alias'::pg_catalog.regclass, ''::pg_catalog.text);
 SELECT pg_catalog.pg_extension_config_dump('modelreg.artifact'::pg_catalog.regclass, ''::pg_catalog.text);
 SELECT pg_catalog.pg_extension_config_dump('modelreg.artifact_chunk'::pg_catalog.regclass, ''::pg_catalog.text);

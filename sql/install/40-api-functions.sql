@@ -30,12 +30,13 @@ COMMENT ON FUNCTION @extschema@.modelreg_register(bytea, text, text, text, jsonb
 
 CREATE FUNCTION @extschema@.modelreg_load(
 	model_id text,
-	verify_checksum boolean DEFAULT NULL
+	verify_checksum boolean DEFAULT NULL,
+	path text DEFAULT NULL
 ) RETURNS bytea
 	LANGUAGE c STABLE PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'modelreg_load';
-COMMENT ON FUNCTION @extschema@.modelreg_load(text, boolean) IS
-	'The bytes of a version, checked against its SHA-256 (XX001 if they differ) unless verify_checksum, or by default modelreg.verify_checksums, is off. 42704 if there is no such version. Locks no rows; works on a replica.';
+COMMENT ON FUNCTION @extschema@.modelreg_load(text, boolean, text) IS
+	'The bytes of a version, or of the file of it that path names, checked against its SHA-256 (XX001 if they differ) unless verify_checksum, or by default modelreg.verify_checksums, is off. 42704 if there is no such version or file. Locks no rows; works on a replica.';
 
 -- Streaming
 CREATE FUNCTION @extschema@.modelreg_upload_begin(
@@ -101,16 +102,40 @@ CREATE FUNCTION @extschema@.modelreg_register_upload(
 COMMENT ON FUNCTION @extschema@.modelreg_register_upload(uuid, text, text, text, jsonb, text, text[], text, jsonb, jsonb, text, text[], timestamptz, text, jsonb) IS
 	'Registers what was uploaded as a model version, as modelreg_register does, and ends the upload. For the role that began it, and modelreg_admin.';
 
+CREATE FUNCTION @extschema@.modelreg_register_files(
+	paths text[],
+	upload_ids uuid[],
+	model_type text,
+	version text DEFAULT NULL,
+	model_name text DEFAULT NULL,
+	performance_metrics jsonb DEFAULT '{}',
+	deployment_stage text DEFAULT 'development',
+	tags text[] DEFAULT '{}',
+	notes text DEFAULT '',
+	model_config jsonb DEFAULT '{}',
+	training_metadata jsonb DEFAULT '{}',
+	dataset_version text DEFAULT NULL,
+	parent_ids text[] DEFAULT '{}',
+	created_at timestamptz DEFAULT NULL,
+	expected_checksum text DEFAULT NULL,
+	properties jsonb DEFAULT '{}'
+) RETURNS modelreg.model_version
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'modelreg_register_files';
+COMMENT ON FUNCTION @extschema@.modelreg_register_files(text[], uuid[], text, text, text, jsonb, text, text[], text, jsonb, jsonb, text, text[], timestamptz, text, jsonb) IS
+	'Registers a directory as a model version, as modelreg_register does: each upload becomes the file of the path at its place, and ends. The version''s own artifact is their manifest, JSON with path, size and SHA-256 of each, so that its checksum stands for all. For the role that began the uploads, and modelreg_admin.';
+
 CREATE FUNCTION @extschema@.modelreg_download(
 	model_id text,
 	byte_offset bigint DEFAULT 0,
 	length bigint DEFAULT NULL,
-	piece_size integer DEFAULT 1048576
+	piece_size integer DEFAULT 1048576,
+	path text DEFAULT NULL
 ) RETURNS SETOF bytea
 	LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 100
 	AS 'MODULE_PATHNAME', 'modelreg_download';
-COMMENT ON FUNCTION @extschema@.modelreg_download(text, bigint, bigint, integer) IS
-	'The bytes of a version, or length of them from byte_offset on, in rows of piece_size bytes (at most 16 MB). Streams in a select list, in COPY (SELECT ...) TO STDOUT and from a cursor; in FROM it would be materialized. The last row of a whole artifact comes only if its SHA-256 is right, a range only if its chunks match their checksums (XX001), unless modelreg.verify_checksums is off. Locks no rows; works on a replica.';
+COMMENT ON FUNCTION @extschema@.modelreg_download(text, bigint, bigint, integer, text) IS
+	'The bytes of a version, or of the file of it that path names, or length of them from byte_offset on, in rows of piece_size bytes (at most 16 MB). Streams in a select list, in COPY (SELECT ...) TO STDOUT and from a cursor; in FROM it would be materialized. The last row of a whole artifact comes only if its SHA-256 is right, a range only if its chunks match their checksums (XX001), unless modelreg.verify_checksums is off. Locks no rows; works on a replica.';
 
 -- Finding
 CREATE FUNCTION @extschema@.modelreg_load_latest(

@@ -10,6 +10,9 @@ CREATE TRIGGER model_statement_guard
 CREATE TRIGGER model_version_statement_guard
 	BEFORE INSERT OR TRUNCATE ON modelreg.model_version
 	FOR EACH STATEMENT EXECUTE FUNCTION modelreg.guard_statement();
+CREATE TRIGGER version_file_statement_guard
+	BEFORE INSERT OR TRUNCATE ON modelreg.version_file
+	FOR EACH STATEMENT EXECUTE FUNCTION modelreg.guard_statement();
 CREATE TRIGGER model_alias_statement_guard
 	BEFORE INSERT OR TRUNCATE ON modelreg.model_alias
 	FOR EACH STATEMENT EXECUTE FUNCTION modelreg.guard_statement();
@@ -50,6 +53,9 @@ CREATE TRIGGER model_row_guard
 CREATE TRIGGER model_version_row_guard
 	BEFORE UPDATE OR DELETE ON modelreg.model_version
 	FOR EACH ROW EXECUTE FUNCTION modelreg.guard_version();
+CREATE TRIGGER version_file_row_guard
+	BEFORE UPDATE OR DELETE ON modelreg.version_file
+	FOR EACH ROW EXECUTE FUNCTION modelreg.guard_bytes();
 CREATE TRIGGER model_alias_row_guard
 	BEFORE UPDATE OR DELETE ON modelreg.model_alias
 	FOR EACH ROW EXECUTE FUNCTION modelreg.guard_alias();
@@ -111,6 +117,8 @@ ALTER TABLE modelreg.model ENABLE ALWAYS TRIGGER model_statement_guard;
 ALTER TABLE modelreg.model ENABLE ALWAYS TRIGGER model_row_guard;
 ALTER TABLE modelreg.model_version ENABLE ALWAYS TRIGGER model_version_statement_guard;
 ALTER TABLE modelreg.model_version ENABLE ALWAYS TRIGGER model_version_row_guard;
+ALTER TABLE modelreg.version_file ENABLE ALWAYS TRIGGER version_file_statement_guard;
+ALTER TABLE modelreg.version_file ENABLE ALWAYS TRIGGER version_file_row_guard;
 ALTER TABLE modelreg.model_alias ENABLE ALWAYS TRIGGER model_alias_statement_guard;
 ALTER TABLE modelreg.model_alias ENABLE ALWAYS TRIGGER model_alias_row_guard;
 ALTER TABLE modelreg.artifact ENABLE ALWAYS TRIGGER artifact_statement_guard;

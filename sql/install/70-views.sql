@@ -42,12 +42,19 @@ COMMENT ON COLUMN modelreg.production_model.notes IS 'Its notes.';
 -- Sharing is counted within each model, and in the last row over all of them:
 -- the models' stored bytes add up to more than the whole if they share chunks.
 CREATE VIEW modelreg.storage_usage WITH (security_invoker = true) AS
-	WITH used AS (
-		SELECT v.model_name, v.checksum, pg_catalog.count(*) AS versions,
-			pg_catalog.sum(v.artifact_size) AS logical_bytes,
-			pg_catalog.max(v.artifact_size) AS artifact_bytes
+	WITH referenced AS (
+		SELECT v.model_name, v.checksum, v.artifact_size, 1 AS versions
 		FROM modelreg.model_version AS v
-		GROUP BY GROUPING SETS ((v.model_name, v.checksum), (v.checksum))
+		UNION ALL
+		SELECT v.model_name, pg_catalog.encode(f.sha256, 'hex'::text), f.artifact_size, 0
+		FROM modelreg.version_file AS f
+		JOIN modelreg.model_version AS v ON v.model_id OPERATOR(pg_catalog.=) f.model_id
+	), used AS (
+		SELECT r.model_name, r.checksum, pg_catalog.sum(r.versions) AS versions,
+			pg_catalog.sum(r.artifact_size) AS logical_bytes,
+			pg_catalog.max(r.artifact_size) AS artifact_bytes
+		FROM referenced AS r
+		GROUP BY GROUPING SETS ((r.model_name, r.checksum), (r.checksum))
 	), stored AS (
 		SELECT d.model_name, pg_catalog.sum(c.raw_size) AS raw_bytes,
 			pg_catalog.sum(c.stored_size) AS stored_bytes
@@ -93,7 +100,10 @@ CREATE VIEW modelreg.artifact_health WITH (security_invoker = true) AS
 		c.verified_at, c.verified_at IS NOT NULL AND c.problem IS NULL AS ok, c.problem,
 		ARRAY(SELECT v.model_id FROM modelreg.model_version AS v
 			WHERE v.checksum OPERATOR(pg_catalog.=) pg_catalog.encode(a.sha256, 'hex'::text)
-			ORDER BY v.model_id) AS model_ids
+			UNION
+			SELECT f.model_id FROM modelreg.version_file AS f
+			WHERE f.sha256 OPERATOR(pg_catalog.=) a.sha256
+			ORDER BY 1) AS model_ids
 	FROM modelreg.artifact AS a
 	LEFT JOIN modelreg.artifact_check AS c ON c.sha256 OPERATOR(pg_catalog.=) a.sha256;
 COMMENT ON VIEW modelreg.artifact_health IS 'The stored artifacts, and what modelreg_scrub found when it last verified each.';
@@ -137,7 +147,7 @@ CREATE VIEW modelreg.registry_stats WITH (security_invoker = true) AS
 		pg_catalog.count(*) FILTER (WHERE v.deployment_stage OPERATOR(pg_catalog.=) 'production'::modelreg.deployment_stage) AS production,
 		pg_catalog.count(*) FILTER (WHERE v.deployment_stage OPERATOR(pg_catalog.=) 'deprecated'::modelreg.deployment_stage) AS deprecated,
 		pg_catalog.count(*) FILTER (WHERE v.deployment_stage OPERATOR(pg_catalog.=) 'archived'::modelreg.deployment_stage) AS archived,
-		COALESCE(pg_catalog.sum(v.artifact_size), 0)::bigint AS logical_bytes,
+		COALESCE(pg_catalog.sum(v.artifact_size OPERATOR(pg_catalog.+) v.files_size), 0)::bigint AS logical_bytes,
 		(SELECT pg_catalog.count(*) FROM modelreg.artifact) AS artifacts,
 		(SELECT COALESCE(pg_catalog.sum(a.artifact_size), 0)::bigint FROM modelreg.artifact AS a) AS artifact_bytes,
 		(SELECT pg_catalog.count(*) FROM modelreg.audit_event) AS audit_events,

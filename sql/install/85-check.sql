@@ -27,7 +27,7 @@ CREATE FUNCTION @extschema@.modelreg_check()
 		FROM (
 			-- BEFORE INSERT OR TRUNCATE for each statement
 			SELECT r.relname, '_statement_guard' AS suffix, 'guard_statement' AS function_name, 'A' AS mode, 38 AS events
-			FROM unnest(ARRAY['model', 'model_version', 'model_alias', 'artifact', 'artifact_chunk', 'chunk',
+			FROM unnest(ARRAY['model', 'model_version', 'version_file', 'model_alias', 'artifact', 'artifact_chunk', 'chunk',
 				'chunk_piece', 'upload', 'discarded_content', 'artifact_check', 'stage_rule',
 				'metric_direction', 'audit_event']) AS r (relname)
 			UNION ALL
@@ -35,6 +35,7 @@ CREATE FUNCTION @extschema@.modelreg_check()
 			VALUES
 				('model', '_row_guard', 'guard_model', 'A', 27),
 				('model_version', '_row_guard', 'guard_version', 'A', 27),
+				('version_file', '_row_guard', 'guard_bytes', 'A', 27),
 				('model_alias', '_row_guard', 'guard_alias', 'A', 27),
 				('artifact', '_row_guard', 'guard_bytes', 'A', 27),
 				('artifact_chunk', '_row_guard', 'guard_bytes', 'A', 27),

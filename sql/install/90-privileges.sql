@@ -72,7 +72,7 @@ $owner$;
 GRANT USAGE ON SCHEMA modelreg TO modelreg_reader;
 GRANT USAGE ON TYPE modelreg.deployment_stage TO modelreg_reader;
 GRANT SELECT ON
-	modelreg.model, modelreg.model_version, modelreg.model_alias, modelreg.artifact, modelreg.stage_rule,
+	modelreg.model, modelreg.model_version, modelreg.version_file, modelreg.model_alias, modelreg.artifact, modelreg.stage_rule,
 	modelreg.metric_direction, modelreg.audit_event, modelreg.model_metric,
 	modelreg.production_model, modelreg.storage_usage, modelreg.stage_history,
 	modelreg.registry_stats, modelreg.artifact_check, modelreg.artifact_health
@@ -91,8 +91,8 @@ GRANT EXECUTE ON FUNCTION
 	modelreg.require_model(text), modelreg.check_anchor(jsonb), modelreg.higher_is_better(text),
 	modelreg.jsonb_merge(jsonb), modelreg.chain_problems(uuid[]), modelreg.trail_problems(uuid[]),
 	modelreg.anchor_problems(jsonb), modelreg.cron_function(text), modelreg.cron_database_note(),
-	@extschema@.modelreg_load(text, boolean),
-	@extschema@.modelreg_download(text, bigint, bigint, integer),
+	@extschema@.modelreg_load(text, boolean, text),
+	@extschema@.modelreg_download(text, bigint, bigint, integer, text),
 	@extschema@.modelreg_load_latest(text, text, jsonb, text[], text, text, jsonb, boolean),
 	@extschema@.modelreg_find_latest(text, text, jsonb, text[], text, text, jsonb),
 	@extschema@.modelreg_list(text, text, jsonb, text[], text, text, jsonb, integer, text),
@@ -111,6 +111,7 @@ GRANT EXECUTE ON FUNCTION
 GRANT EXECUTE ON FUNCTION
 	@extschema@.modelreg_register(bytea, text, text, text, jsonb, text, text[], text, jsonb, jsonb, text, text[], timestamptz, text, jsonb),
 	@extschema@.modelreg_register_upload(uuid, text, text, text, jsonb, text, text[], text, jsonb, jsonb, text, text[], timestamptz, text, jsonb),
+	@extschema@.modelreg_register_files(text[], uuid[], text, text, text, jsonb, text, text[], text, jsonb, jsonb, text, text[], timestamptz, text, jsonb),
 	@extschema@.modelreg_upload_begin(bigint),
 	@extschema@.modelreg_upload_append(uuid, bytea, bigint),
 	@extschema@.modelreg_upload_status(uuid),

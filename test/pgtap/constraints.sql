@@ -26,7 +26,8 @@ SELECT set_eq($$
 		('modelreg.model_version', 'model_version_version_number_key', 'UNIQUE (model_key, version_number)'),
 		('modelreg.stage_rule', 'stage_rule_check', 'CHECK ((from_stage <> to_stage))'),
 		('modelreg.stage_rule', 'stage_rule_pkey', 'PRIMARY KEY (from_stage, to_stage)'),
-		('modelreg.upload', 'upload_pkey', 'PRIMARY KEY (upload_id)')
+		('modelreg.upload', 'upload_pkey', 'PRIMARY KEY (upload_id)'),
+		('modelreg.version_file', 'version_file_pkey', 'PRIMARY KEY (model_id, path)')
 	$$, 'the constraints');
 
 SELECT set_eq($$
@@ -42,6 +43,7 @@ SELECT set_eq($$
 		('audit_event_model_name_idx', 'CREATE INDEX audit_event_model_name_idx ON modelreg.audit_event USING btree (model_name, at)'),
 		('chunk_xxh3_idx', 'CREATE INDEX chunk_xxh3_idx ON modelreg.chunk USING btree (xxh3)'),
 		('model_alias_model_id_idx', 'CREATE INDEX model_alias_model_id_idx ON modelreg.model_alias USING btree (model_id)'),
+		('version_file_sha256_idx', 'CREATE INDEX version_file_sha256_idx ON modelreg.version_file USING btree (sha256)'),
 		('model_version_checksum_idx', 'CREATE INDEX model_version_checksum_idx ON modelreg.model_version USING btree (checksum)'),
 		('model_version_newest_by_stage_idx', 'CREATE INDEX model_version_newest_by_stage_idx ON modelreg.model_version USING btree (deployment_stage, registered_at, model_id)'),
 		('model_version_newest_by_type_idx', 'CREATE INDEX model_version_newest_by_type_idx ON modelreg.model_version USING btree (model_type, registered_at, model_id)'),

@@ -1,6 +1,6 @@
 -- The tables: columns, types, defaults; no rows, no sequences; all dumped.
 BEGIN;
-SELECT plan(32);
+SELECT plan(34);
 
 -- name and definition of the columns of a table or view, numbered
 CREATE FUNCTION pg_temp.columns_of(relation regclass)
@@ -17,7 +17,7 @@ SELECT set_eq($$
 	SELECT c.relname::text FROM pg_class AS c
 	WHERE c.relnamespace = 'modelreg'::regnamespace AND c.relkind = 'r'$$,
 	ARRAY['artifact', 'artifact_check', 'artifact_chunk', 'audit_event', 'chunk', 'chunk_piece', 'discarded_content',
-		'metric_direction', 'model', 'model_alias', 'model_version', 'stage_rule', 'upload'],
+		'metric_direction', 'model', 'model_alias', 'model_version', 'stage_rule', 'upload', 'version_file'],
 	'the tables of schema modelreg');
 
 SELECT set_eq('SELECT * FROM pg_temp.columns_of(''modelreg.artifact'')', $$
@@ -147,7 +147,9 @@ SELECT set_eq('SELECT * FROM pg_temp.columns_of(''modelreg.model_version'')', $$
 		(19, 'tags', 'text[] NOT NULL DEFAULT ''{}''::text[]'),
 		(20, 'notes', 'text NOT NULL DEFAULT ''''::text'),
 		(21, 'properties', 'jsonb NOT NULL DEFAULT ''{}''::jsonb'),
-		(22, 'exclusive_production', 'boolean NOT NULL DEFAULT true')
+		(22, 'exclusive_production', 'boolean NOT NULL DEFAULT true'),
+		(23, 'file_count', 'integer NOT NULL DEFAULT 0'),
+		(24, 'files_size', 'bigint NOT NULL DEFAULT 0')
 	$$, 'columns of modelreg.model_version');
 
 SELECT set_eq('SELECT * FROM pg_temp.columns_of(''modelreg.stage_rule'')', $$
@@ -156,6 +158,14 @@ SELECT set_eq('SELECT * FROM pg_temp.columns_of(''modelreg.stage_rule'')', $$
 		(2, 'to_stage', 'modelreg.deployment_stage NOT NULL'),
 		(3, 'allowed', 'boolean NOT NULL')
 	$$, 'columns of modelreg.stage_rule');
+
+SELECT set_eq('SELECT * FROM pg_temp.columns_of(''modelreg.version_file'')', $$
+	VALUES
+		(1, 'model_id', 'text NOT NULL'),
+		(2, 'path', 'text NOT NULL'),
+		(3, 'sha256', 'bytea NOT NULL'),
+		(4, 'artifact_size', 'bigint NOT NULL')
+	$$, 'columns of modelreg.version_file');
 
 SELECT set_eq('SELECT * FROM pg_temp.columns_of(''modelreg.upload'')', $$
 	VALUES
@@ -226,6 +236,8 @@ SELECT is_empty('TABLE modelreg.model_alias', 'modelreg.model_alias is empty at 
 SELECT is_empty('TABLE modelreg.model_version', 'modelreg.model_version is empty at first');
 
 SELECT is_empty('TABLE modelreg.stage_rule', 'modelreg.stage_rule is empty at first');
+
+SELECT is_empty('TABLE modelreg.version_file', 'modelreg.version_file is empty at first');
 
 SELECT is_empty('TABLE modelreg.upload', 'modelreg.upload is empty at first');
 

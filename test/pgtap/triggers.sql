@@ -39,6 +39,8 @@ SELECT set_eq($$
 		('stage_rule_recorder', 'O', 'AFTER DELETE OR UPDATE ON modelreg.stage_rule FOR EACH ROW EXECUTE FUNCTION modelreg.record_setting()'),
 		('stage_rule_row_guard', 'A', 'BEFORE DELETE OR UPDATE ON modelreg.stage_rule FOR EACH ROW EXECUTE FUNCTION modelreg.guard_setting()'),
 		('stage_rule_statement_guard', 'A', 'BEFORE INSERT OR TRUNCATE ON modelreg.stage_rule FOR EACH STATEMENT EXECUTE FUNCTION modelreg.guard_statement()'),
+		('version_file_row_guard', 'A', 'BEFORE DELETE OR UPDATE ON modelreg.version_file FOR EACH ROW EXECUTE FUNCTION modelreg.guard_bytes()'),
+		('version_file_statement_guard', 'A', 'BEFORE INSERT OR TRUNCATE ON modelreg.version_file FOR EACH STATEMENT EXECUTE FUNCTION modelreg.guard_statement()'),
 		('upload_row_guard', 'A', 'BEFORE DELETE OR UPDATE ON modelreg.upload FOR EACH ROW EXECUTE FUNCTION modelreg.guard_internal()'),
 		('upload_statement_guard', 'A', 'BEFORE INSERT OR TRUNCATE ON modelreg.upload FOR EACH STATEMENT EXECUTE FUNCTION modelreg.guard_statement()')
 	$$, 'the triggers: when, on what, in which mode (A: always, O: origin)');

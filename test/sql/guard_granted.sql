@@ -26,6 +26,7 @@ SET SESSION AUTHORIZATION regress_modelreg_admin;
 SELECT FROM modelreg_update_stage(:'live', 'production');
 SELECT FROM modelreg_update_stage(:'canary', 'canary');
 SELECT FROM modelreg_set_alias(:'live', 'champion');
+SELECT FROM modelreg_register_files('{a/b}', ARRAY[modelreg_upload_begin()], 'forest', model_name => 'files', performance_metrics => '{"f1": 0.1}');
 SELECT FROM modelreg_create_model('empty');
 SELECT model_id AS gone FROM modelreg_register('\x06', 'forest', '6.0.0', 'one', '{"f1": 0.1}') \gset
 SELECT FROM modelreg_delete(:'gone');

@@ -9,6 +9,7 @@
 
 SELECT model_id AS id FROM modelreg_register('\x01', 'forest', performance_metrics => '{"f1": 0.8}') \gset
 SELECT FROM modelreg_set_alias(:'id', 'champion');
+SELECT FROM modelreg_register_files('{a/b}', ARRAY[modelreg_upload_begin()], 'forest', model_name => 'files', performance_metrics => '{"f1": 0.1}');
 SELECT FROM modelreg_set_stage_rule('archived', 'staging', false);
 SELECT FROM modelreg_set_metric_direction('f1', true);
 -- an upload that goes on, one that was given up, and what a scrub has found

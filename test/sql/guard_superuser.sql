@@ -12,6 +12,7 @@ SELECT model_id AS live FROM modelreg_register('\x6c697665', 'forest', '1.0.0', 
 SELECT model_id AS next FROM modelreg_register('\x6e657874', 'forest', '1.1.0', 'churn',
 	'{"f1": 0.9}', parent_ids => ARRAY[:'live']) \gset
 SELECT FROM modelreg_set_alias(:'live', 'champion');
+SELECT FROM modelreg_register_files('{a/b}', ARRAY[modelreg_upload_begin()], 'forest', model_name => 'files', performance_metrics => '{"f1": 0.1}');
 SELECT FROM modelreg_set_stage_rule('archived', 'staging', false);
 SELECT FROM modelreg_set_metric_direction('f1', true);
 -- an upload that goes on, one that was given up, and what a scrub has found
@@ -74,6 +75,8 @@ FROM (
 		'WITH gone AS (DELETE FROM modelreg.audit_event RETURNING *) SELECT count(*) FROM gone']) AS u (statement)
 ) AS s
 ORDER BY s.n, s.relname COLLATE "C";
+
+SELECT FROM modelreg_delete_model('files');
 
 -- Statements that insert and update, or delete, in one
 SELECT s.statement, trial(s.statement) AS said,

@@ -17,7 +17,7 @@ my $anchor = $node->safe_psql('postgres', 'SELECT modelreg_audit_head()');
 
 # Each table has rows, or its comparison would say nothing.
 unlike($tables, qr/\|0\|/, 'no table is empty');
-is(() = $tables =~ /^/mg, 13, 'thirteen tables are compared');
+is(() = $tables =~ /^/mg, 14, 'fourteen tables are compared');
 
 # ---- Dumps -------------------------------------------------------------------
 

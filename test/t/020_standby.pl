@@ -37,6 +37,8 @@ is(ModelregTest::fingerprint($standby, 'postgres'),
 # The same question gives the same answer on both.
 my %read = (
 	load => q{SELECT md5(modelreg_load(model_id)) FROM modelreg_list() ORDER BY model_id},
+	load_file => q{SELECT path, md5(modelreg_load(model_id, path => path)) FROM modelreg.version_file ORDER BY path},
+	download_file => q{SELECT path, md5(d) FROM modelreg.version_file, modelreg_download(model_id, path => path, piece_size => 100000) AS d ORDER BY path, 2},
 	load_unverified => q{SELECT md5(modelreg_load(model_id, false)) FROM modelreg_list() ORDER BY model_id},
 	download => q{SELECT md5(modelreg_download(model_id, piece_size => 100000)) FROM modelreg_list() ORDER BY model_id},
 	download_range => q{SELECT md5(modelreg_download(model_id, artifact_size / 3, artifact_size / 2 + 1)) FROM modelreg_list() ORDER BY model_id},
@@ -117,6 +119,7 @@ my @write = (
 	q{SELECT modelreg_upload_begin(1000)},
 	qq{SELECT modelreg_upload_append($upload, 'x')},
 	qq{SELECT modelreg_upload_abort($upload)},
+	qq{SELECT modelreg_register_files('{a}', ARRAY[$upload]::uuid[], 'x', performance_metrics => '{"a": 1}')},
 	qq{SELECT modelreg_register_upload($upload, 'x', performance_metrics => '{"a": 1}')},
 	q{SELECT * FROM modelreg_scrub()},
 	q{CALL modelreg_cleanup()},

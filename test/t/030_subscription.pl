@@ -42,6 +42,8 @@ my @changes = (
 	[ 'promotion', qq{SELECT modelreg_update_stage($fraud, 'production', 'better')} ],
 	[ 'registration into production', q{SELECT modelreg_register('p', 'isolation_forest', '4.0.0', 'fraud', '{"f1_score": 1}', 'production')} ],
 	[ 'edit', qq{SELECT modelreg_update($fraud, notes => 'n', tags => '{t}', performance_metrics => '{"f1_score": 0}')} ],
+	[ 'directory', q{SELECT v.model_id FROM modelreg_upload_begin() AS u, modelreg_upload_append(u, 'bytes') AS a, modelreg_register_files('{a/b}', ARRAY[u], 'files', performance_metrics => '{"f1_score": 1}') AS v} ],
+	[ 'directory gone', q{SELECT modelreg_delete_model('files')} ],
 	[ 'alias', qq{SELECT modelreg_set_alias($fraud, 'champion')} ],
 	[ 'alias moved', q{SELECT modelreg_set_alias(v.model_id, 'champion') FROM modelreg.model_version AS v WHERE v.model_name = 'fraud' AND v.version_number = 1} ],
 	[ 'alias and version gone', q{SELECT modelreg_delete(model_id, true) FROM modelreg_resolve('fraud', 'champion')} ],

@@ -129,6 +129,7 @@ sub fill
 DO $$
 DECLARE
 	id text;
+	uploads uuid[];
 	parent text;
 BEGIN
 	FOR i IN 1..4 LOOP
@@ -163,6 +164,13 @@ BEGIN
 	END LOOP;
 	PERFORM modelreg_register('old', 'renamed_before', performance_metrics => '{"auc": 1}');
 	PERFORM modelreg_rename_model('renamed_before', 'renamed', 'better name');
+	-- a directory, of a shared, a new and an empty file
+	FOR i IN 1..3 LOOP
+		uploads[i] := modelreg_upload_begin();
+	END LOOP;
+	PERFORM modelreg_upload_append(uploads[1], 'old');
+	PERFORM modelreg_upload_append(uploads[2], convert_to(repeat('weights', 100000), 'UTF8'));
+	PERFORM modelreg_register_files('{MLmodel,data/model.bin,data/empty}', uploads, 'sklearn', model_name => 'directory', performance_metrics => '{"auc": 1}');
 	PERFORM modelreg_set_alias(v.model_id, 'stable') FROM modelreg.model_version AS v WHERE v.model_type = 'renamed_before';
 	PERFORM modelreg_register('gone', 'short_lived', performance_metrics => '{"auc": 1}');
 	PERFORM modelreg_delete_model('short_lived', reason => 'a test');
