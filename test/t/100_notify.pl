@@ -22,14 +22,14 @@ sub told
 		my ($channel, $payload) = ($1, $2);
 		my $event = decode_json($payload);
 		is($channel, 'modelreg', 'the channel');
-		is(join(' ', sort keys %$event), 'event model_id seq stage', "the fields of $payload");
+		is(join(' ', sort keys %$event), ($event->{event} eq 'alias' ? 'alias ' : '') . 'event model_id seq stage', "the fields of $payload");
 		like($event->{seq}, qr/^[1-9]\d*$/, 'seq is a number');
 		if (defined $event->{model_id})
 		{
 			is($node->safe_psql('postgres', "SELECT event FROM modelreg.audit_event WHERE model_id = '$event->{model_id}' AND seq = $event->{seq}"),
 				$event->{event}, 'the event is in the trail');
 		}
-		push @lines, join ' ', $event->{event}, defined $event->{model_id} ? 'version' : 'none', $event->{stage} // 'none';
+		push @lines, join ' ', $event->{event}, defined $event->{model_id} ? 'version' : 'none', $event->{alias} // $event->{stage} // 'none';
 	}
 	return join "\n", @lines;
 }
@@ -52,6 +52,10 @@ is(told($development), '', 'stage: nothing of a version in development');
 is(told($production), 'register version production', 'stage: a registration into production');
 is(told($promote), "stage version deprecated\nstage version production", 'stage: a promotion and the demotion before it');
 is(told($edit), '', 'stage: no edits');
+my $alias = sprintf "SELECT modelreg_set_alias($find, 'champion');", '1.0.0';
+is(told($alias), 'alias version champion', 'stage: an alias');
+is(told($alias), '', 'stage: nothing where the alias stays');
+is(told(q{SELECT modelreg_drop_alias('m', 'champion')}), 'alias version champion', 'stage: an alias that is dropped');
 is(told($raw), 'stage version staging', 'stage: a move by plain SQL');
 is(told($delete), 'delete version staging', 'stage: a deletion');
 is(told($rename), '', 'stage: no rename');
