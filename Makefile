@@ -2,7 +2,7 @@
 #
 #   make && make install     build and install for the pg_config on PATH (or PG_CONFIG=…)
 #   make test                everything, in a private cluster; nothing is installed
-#   make demo | bench | lint | memcheck | test-all-versions
+#   make demo | bench | bench-mlflow | lint | memcheck | test-all-versions
 #
 # Builds are in-tree only.  The second group of goals needs no PostgreSQL to begin
 # with: tools/setup looks for the packages they use and, for root, installs them.
@@ -12,7 +12,7 @@ PG_CONFIG ?= pg_config
 
 # ---- Goals that are scripts ------------------------------------------------
 
-SCRIPT_GOALS = setup test demo bench lint memcheck test-all-versions
+SCRIPT_GOALS = setup test demo bench bench-mlflow lint memcheck test-all-versions
 
 # pg_cron can be created in one database only: that of the regression tests.
 TEST_RUN = MODELREG_CRON_DATABASE=contrib_regression tools/with-cluster test/run
@@ -33,6 +33,10 @@ demo:
 bench:
 	tools/setup demo
 	MODELREG_RELEASE=1 tools/with-cluster tools/python bench/bench.py
+
+bench-mlflow:
+	tools/setup test
+	MODELREG_RELEASE=1 tools/with-cluster tools/python bench/mlflow.py
 
 lint:
 	tools/setup lint

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Run the examples of README.md and docs/*.md; print TAP.
 
-A page's blocks run in order, the ```sql ones in one psql session and the
-```python ones in one interpreter, on a database of the page's own (with the
-extension, unless the page itself creates it).
+A page's blocks run in order, the ```sql ones in one psql session, the
+```python ones in one interpreter and each of the ```bash ones in a shell of its
+own in one directory, on a database of the page's own (with the extension, unless
+the page itself creates it).
 
   ```sql … -- error: 55006    these errors, in this order, and no others, are
                               expected of the block
+  ```bash … # exit: 3         it ends with this code; else with 0
   ```text right after it      what it prints; "…" stands for anything in a line,
                               or alone for any lines; columns may be of any
                               width, and ids and timestamps have any time
@@ -25,6 +27,7 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 
@@ -67,7 +70,7 @@ class Block:
 
 
 def read_blocks(text):
-    """Return the sql and python blocks of a page, with their results."""
+    """Return the blocks of a page that are run, with their results."""
     blocks = []
     fence = re.compile(r'(?:<!-- not run: (?P<not_run>[^\n]*?) -->\n)?'
                        r'^```(?P<language>\w*)\n(?P<text>.*?)^```$',
@@ -76,7 +79,7 @@ def read_blocks(text):
     last = None
     for match in fence.finditer(text):
         language = match['language']
-        if language in ('sql', 'python'):
+        if language in ('sql', 'python', 'bash'):
             line = text.count('\n', 0, match.start('language')) + 1
             last = Block(language, line, match['text'], match['not_run'])
             blocks.append(last)
@@ -101,7 +104,7 @@ def section(text, name):
 def normal(line):
     """Return a line without what differs from run to run, or is layout."""
     line = re.sub(r'_\d{8}_\d{6}(_\d+)?', '_TIME', line)
-    line = re.sub(r'\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?([+-]\d\d(:?\d\d)?|Z)?',
+    line = re.sub(r'\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?([+-]\d\d(:?\d\d)?|Z)?',
                   'TIME', line)
     line = re.sub(r'[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}', 'UUID', line)
     line = re.sub(r'-{2,}', '--', line)
@@ -195,6 +198,19 @@ def run_python(namespace, block):
     return result_differs(block.result, output.getvalue())
 
 
+def run_bash(directory, block):
+    """Run a block of shell commands; return a complaint."""
+    codes = re.findall(r'# exit: (\d+)', block.text)
+    expected = int(codes[-1]) if codes else 0
+    done = subprocess.run(['bash', '-e', '-c', block.text], cwd=directory, text=True,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, timeout=TIMEOUT)
+    if done.returncode != expected:
+        return (f'exit code expected: {expected}, was: {done.returncode}\n'
+                f'printed:\n{done.stdout}')
+    return result_differs(block.result, done.stdout) if block.result is not None else ''
+
+
 def query(sql, database='postgres'):
     """Run a query; return its lines."""
     return subprocess.run(
@@ -235,23 +251,29 @@ def run_page(page, text):
     database = os.environ['PGDATABASE'] = new_database(page, text)
     psql = Psql(database)
     namespace = {'__name__': 'example'}
+    directory = tempfile.TemporaryDirectory()
+    here = os.getcwd()  # Python blocks may change it
+    run = {'sql': lambda block: run_sql(psql, block),
+           'python': lambda block: run_python(namespace, block),
+           'bash': lambda block: run_bash(directory.name, block)}
     for block in blocks:
         name = f'{page}:{block.line} {block.language}'
         if block.not_run is not None:
             skip(name, block.not_run)
             continue
         try:
-            complaint = (run_sql(psql, block) if block.language == 'sql'
-                         else run_python(namespace, block))
-        except (RuntimeError, OSError) as error:
+            complaint = run[block.language](block)
+        except (RuntimeError, OSError, subprocess.SubprocessError) as error:
             complaint = str(error)
             psql.process.kill()
             psql.close()
             psql = Psql(database)
         report(not complaint, name, complaint)
     psql.close()
-    for value in namespace.values():
-        if type(value).__module__.startswith('psycopg'):
+    os.chdir(here)
+    directory.cleanup()
+    for value in list(namespace.values()):
+        if type(value).__module__.startswith(('psycopg', 'modelreg')):
             with contextlib.suppress(Exception):
                 value.close()
     drop_new_roles(roles, database)
@@ -335,7 +357,7 @@ def main():
     if 'MODELREG_STAGE' not in os.environ:
         sys.exit('docs_examples.py drops and creates databases: run it by tools/with-cluster')
     os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
-    pages = sys.argv[1:] or ['README.md'] + sorted(glob.glob('docs/*.md'))
+    pages = sys.argv[1:] or ['README.md', 'clients/python/README.md', *sorted(glob.glob('docs/*.md'))]
     texts = {}
     for page in pages:
         with open(page, encoding='utf-8') as file:

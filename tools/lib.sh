@@ -23,20 +23,45 @@ find_postgres() {
 	export PG_CONFIG PG_BINDIR PG_MAJOR
 }
 
-# Print the path of a Python that can import what the demo and the tests use, or
-# fail.  Root's own python3 may be one that the server's user cannot read.
-find_python() {
+# What the demo imports, and what the tests and benchmarks import besides.
+DEMO_MODULES='psycopg sklearn'
+TEST_MODULES="$DEMO_MODULES flask hatchling joblib mlflow mypy onnx pandas psycopg_pool pytest pytest_asyncio ruff safetensors skops tqdm"
+
+# Print the path of a Python that has these modules, or fail.  Root's own python3
+# may be one that the server's user cannot read.
+find_python_with() {
 	local python candidates=("${MODELREG_PYTHON:-}" /usr/bin/python3
 		"${MODELREG_VENV:-.venv}/bin/python")
 	[ "$(id -u)" -eq 0 ] || candidates+=("$(command -v python3)")
 	for python in "${candidates[@]}"; do
-		if [ -n "$python" ] &&
-			"$python" -c 'import psycopg, sklearn' 2>/dev/null; then
+		if [ -n "$python" ] && "$python" - "$@" 2>/dev/null <<-'PYTHON'; then
+			import importlib.util
+			import sys
+			sys.exit(not all(map(importlib.util.find_spec, sys.argv[1:])))
+		PYTHON
 			realpath -s "$python"
 			return
 		fi
 	done
 	return 1
+}
+
+# The one for the tests if there is one, else the one for the demo.
+find_python() {
+	# shellcheck disable=SC2086
+	find_python_with $TEST_MODULES || find_python_with $DEMO_MODULES
+}
+
+# Install the Python client in $1 into directory $2, as pip does for users, where
+# the Python in use can build it: what imports modelreg, MLflow included, and the
+# command modelreg are then found there.
+stage_client() {
+	local src=$1 stage=$2
+	[ -d "$src" ] && [ -n "$MODELREG_PYTHON" ] &&
+		"$MODELREG_PYTHON" -c 'import hatchling' 2>/dev/null || return 0
+	"$MODELREG_PYTHON" -m pip install -q --disable-pip-version-check --no-cache-dir \
+		--no-deps --no-build-isolation --no-warn-script-location --target "$stage" "$src"
+	export PYTHONPATH=$stage PATH=$stage/bin:$PATH
 }
 
 # Who runs the servers: PostgreSQL refuses root.

@@ -1,0 +1,220 @@
+"""Where an AsyncModelRegistry gets its connections from. The asyncio variant of connection.py."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+import psycopg
+from psycopg.pq import TransactionStatus
+from psycopg.rows import tuple_row
+
+from modelreg import statements
+from modelreg.connection import Backoff, connect_arguments, conninfo, is_alive
+from modelreg.errors import ConfigurationError, is_lost_connection, translated
+from modelreg.statements import Statement
+
+if TYPE_CHECKING:
+    import psycopg_pool
+
+T = TypeVar("T")
+AsyncConnection: TypeAlias = "psycopg.AsyncConnection[Any]"
+AsyncSourceArgument: TypeAlias = (
+    "str | os.PathLike[str] | AsyncConnection | psycopg_pool.AsyncConnectionPool[Any] | None"
+)
+
+
+def cursor(connection: AsyncConnection) -> psycopg.AsyncCursor[tuple[Any, ...]]:
+    """A plain cursor, whatever factories the caller's connection has."""
+    return psycopg.AsyncCursor(connection, row_factory=tuple_row)
+
+
+async def execute(connection: AsyncConnection, statement: Statement[T]) -> T:
+    """Run a statement on this connection. Raises psycopg's errors."""
+    async with cursor(connection) as cur:
+        await cur.execute(statement.query, statement.params, prepare=statement.prepare, binary=True)
+        return statement.parse(await cur.fetchall())
+
+
+class AsyncSource(ABC):
+    """Lends connections, for one operation each; see connection.Source."""
+
+    owned: bool
+    retries: int = 0
+
+    @abstractmethod
+    def connection(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """A connection for one operation. Raises psycopg's errors."""
+
+    async def close(self) -> None:  # noqa: B027
+        """Close what this source has opened itself: here, nothing."""
+
+    async def run(self, statement: Statement[T]) -> T:
+        """Run a statement; reads run again if the connection was lost. Raises ModelregErrors."""
+        backoff = Backoff(self.retries)
+        with translated():
+            while True:
+                lent = False
+                try:
+                    async with self.connection() as connection:
+                        lent = True
+                        return await execute(connection, statement)
+                except psycopg.Error as error:
+                    again = lent and self.owned and not statement.changes
+                    if not (again and is_lost_connection(error) and await pause(backoff)):
+                        raise
+
+
+async def pause(backoff: Backoff) -> bool:
+    """Wait for the next attempt; False: there is none."""
+    delay = backoff.next_delay()
+    if delay is None:
+        return False
+    await asyncio.sleep(delay)
+    return True
+
+
+class AsyncDsnSource(AsyncSource):
+    """One connection, made when it is first needed, and again when it was lost.
+
+    Tasks wait for each other: an operation, a whole download included, has the connection to
+    itself. For one event loop.
+    """
+
+    owned = True
+
+    def __init__(self, dsn: str, retries: int, settings: dict[str, str]) -> None:
+        self._dsn = dsn
+        self.retries = retries
+        self._settings = settings
+        self._lock = asyncio.Lock()
+        self._connection: AsyncConnection | None = None
+        self._connected_before = False
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[AsyncConnection]:
+        async with self._lock:
+            if self._connection is None or not is_alive(self._connection):
+                await self._close()
+                self._connection = await self._connect()
+            yield self._connection
+
+    async def _connect(self) -> AsyncConnection:
+        backoff = Backoff(self.retries)
+        while True:
+            try:
+                connection = await psycopg.AsyncConnection.connect(**connect_arguments(self._dsn))
+                break
+            except psycopg.OperationalError as error:
+                # A server that was there may be restarting.
+                again = self._connected_before and is_lost_connection(error)
+                if not (again and await pause(backoff)):
+                    raise
+        try:
+            for name, value in self._settings.items():
+                await execute(connection, statements.set_setting(name, value))
+        except BaseException:
+            await connection.close()
+            raise
+        self._connected_before = True
+        return connection
+
+    async def close(self) -> None:
+        async with self._lock:
+            await self._close()
+
+    async def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+
+
+class AsyncConnectionSource(AsyncSource):
+    """The caller's connection, and the caller's transaction. Not closed here."""
+
+    owned = False
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+        self._lock = asyncio.Lock()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[AsyncConnection]:
+        async with self._lock:
+            yield self._connection
+
+
+class AsyncPoolSource(AsyncSource):
+    """A connection of the pool's for each operation. The pool is not closed here.
+
+    Connections are used in autocommit, and returned as they were.
+    """
+
+    owned = True
+
+    def __init__(self, pool: psycopg_pool.AsyncConnectionPool[Any], retries: int) -> None:
+        self._pool = pool
+        self.retries = retries
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[AsyncConnection]:
+        # After a restart of the server, the pool may hold as many dead ones as it is large.
+        dead = 0
+        while True:
+            async with self._pool.connection() as connection:
+                if dead < 1000 and not is_alive(connection):
+                    await connection.close()
+                    dead += 1
+                    continue
+                autocommit = connection.autocommit
+                await connection.set_autocommit(True)
+                try:
+                    yield connection
+                finally:
+                    idle = connection.pgconn.transaction_status == TransactionStatus.IDLE
+                    if idle and not connection.closed:
+                        await connection.set_autocommit(autocommit)
+                return
+
+
+def make_async_source(
+    source: AsyncSourceArgument, retries: int, settings: dict[str, str]
+) -> AsyncSource:
+    """The AsyncSource for what a caller gave; settings are for connections that are made here."""
+    if source is None or isinstance(source, (str, os.PathLike)):
+        return AsyncDsnSource(conninfo(source), retries, settings)
+    if isinstance(source, psycopg.AsyncConnection):
+        return AsyncConnectionSource(source)
+    if isinstance(source, psycopg.Connection):
+        raise ConfigurationError(
+            "a connection that is not asynchronous was given", hint="ModelRegistry takes it."
+        )
+    getconn = getattr(source, "getconn", None)
+    if inspect.iscoroutinefunction(getconn):
+        return AsyncPoolSource(source, retries)
+    raise ConfigurationError(
+        "a registry is a connection string, a psycopg AsyncConnection or a psycopg_pool"
+        f" AsyncConnectionPool, not a {type(source).__name__}"
+    )
+
+
+@asynccontextmanager
+async def session_settings(
+    connection: AsyncConnection, settings: Mapping[str, str]
+) -> AsyncIterator[None]:
+    """Give settings of the session other values for the time; see connection.session_settings."""
+    before = {name: await execute(connection, statements.get_setting(name)) for name in settings}
+    for name, value in settings.items():
+        await execute(connection, statements.set_setting(name, value))
+    try:
+        yield
+    finally:
+        status = connection.pgconn.transaction_status
+        if status in (TransactionStatus.IDLE, TransactionStatus.INTRANS):
+            for name, old in before.items():
+                await execute(connection, statements.set_setting(name, old or None))

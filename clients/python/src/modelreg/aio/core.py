@@ -1,0 +1,56 @@
+"""What all parts of an AsyncModelRegistry have: the settings, and the source of connections."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from modelreg.aio.connection import (
+    AsyncConnectionSource,
+    AsyncDsnSource,
+    AsyncSourceArgument,
+    make_async_source,
+)
+from modelreg.errors import ConfigurationError
+from modelreg.preparing import ModelSettings
+from modelreg.types import RegistryConfig
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class AsyncCore:
+    """The part of AsyncModelRegistry that the others stand on."""
+
+    def __init__(
+        self, source: AsyncSourceArgument = None, config: RegistryConfig | None = None
+    ) -> None:
+        self.config = config or RegistryConfig()
+        root = self.config.registry_root
+        if source is not None and root is not None:
+            raise ConfigurationError("source and registry_root both say where the registry is")
+        self.source: AsyncSourceArgument = root if source is None else source
+        """Where the registry is, as it was given."""
+        settings = {}
+        if self.config.compression is not None:
+            settings["modelreg.compression"] = self.config.compression
+        self._source = make_async_source(self.source, self.config.retries, settings)
+        self._settings = {} if isinstance(self._source, AsyncDsnSource) else settings
+        self._model_settings = ModelSettings(
+            self.config, remember=not isinstance(self._source, AsyncConnectionSource)
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the registry's own connection. The next operation makes another."""
+        await self._source.close()

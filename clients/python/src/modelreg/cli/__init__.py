@@ -1,0 +1,5 @@
+"""The command line, `modelreg`."""
+
+from modelreg.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,394 @@
+"""What happens to a registration before anything is sent, and to bytes after they have arrived.
+
+Nothing here talks to a server; the registries with and without await share it.
+"""
+
+from __future__ import annotations
+
+import enum
+import os
+import re
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
+from contextlib import suppress
+from datetime import datetime
+from typing import Any, BinaryIO, NamedTuple
+
+from modelreg import serializers, statements
+from modelreg.errors import (
+    AlreadyExistsError,
+    ConfigurationError,
+    InvalidArgumentError,
+    ModelregError,
+    NotFoundError,
+    SerializationError,
+    UnsupportedError,
+    UntrustedError,
+    warn_caller,
+)
+from modelreg.serializers import Serializer
+from modelreg.statements import Statement, json_text
+from modelreg.streaming import Payload, compare_checksum, describe, parse_manifest, spool
+from modelreg.types import (
+    SERIALIZER_PROPERTY,
+    FileEntry,
+    ModelVersion,
+    RegistryConfig,
+    Trust,
+    as_text,
+)
+
+RESERVED = "modelreg."
+"""Properties that begin so are the client's own."""
+
+FILENAME_PROPERTY = "modelreg.filename"
+
+_REPR_LENGTH = 200
+
+
+class UnverifiedWarning(UserWarning):
+    """Bytes that nobody compared with their SHA-256 are unpickled, because the caller said so."""
+
+
+class Loaded(NamedTuple):
+    """An object and the version it was loaded from."""
+
+    model: Any
+    version: ModelVersion
+
+
+# ---- Before ----
+
+
+def registration(
+    model_type: str | enum.Enum,
+    *,
+    version: str | None = None,
+    performance_metrics: Mapping[str, float] | None = None,
+    deployment_stage: str | enum.Enum | None = None,
+    tags: Iterable[str] | None = None,
+    notes: str | None = None,
+    dataset_version: str | None = None,
+    model_name: str | None = None,
+    model_config: Mapping[str, Any] | None = None,
+    training_metadata: Mapping[str, Any] | None = None,
+    parent_ids: Iterable[str] | None = None,
+    created_at: datetime | None = None,
+    properties: Mapping[str, Any] | None = None,
+    own_properties: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The arguments of a registration, by the server's names; own_properties are the client's."""
+    for key in properties or ():
+        if key.startswith(RESERVED):
+            raise InvalidArgumentError(
+                f'property "{key}" is reserved',
+                hint=f'Properties that begin with "{RESERVED}" are written by the client.',
+            )
+    if created_at is not None and created_at.tzinfo is None:
+        try:
+            created_at = created_at.astimezone()
+        except (OverflowError, ValueError, OSError) as error:
+            raise InvalidArgumentError(f"created_at is out of range: {error}") from error
+    merged = {**(properties or {}), **(own_properties or {})}
+    return {
+        "model_type": model_type,
+        "version": version,
+        "performance_metrics": performance_metrics,
+        "deployment_stage": deployment_stage,
+        "tags": tags,
+        "notes": notes,
+        "dataset_version": dataset_version,
+        "model_name": model_name,
+        "model_config": model_config,
+        "training_metadata": training_metadata,
+        "parent_ids": parent_ids,
+        "created_at": created_at,
+        "properties": merged or None,
+    }
+
+
+def serialize(
+    model: Any, serializer: Serializer, directory: str | os.PathLike[str] | None
+) -> Payload:
+    """The object's bytes, in memory if they are few."""
+    file = spool(directory)
+    try:
+        serializer.dump(model, file)
+        return Payload(file, file.tell())
+    except BaseException:
+        file.close()
+        raise
+
+
+def parameters_of(model: Any) -> dict[str, Any] | None:
+    """What scikit-learn's get_params says, as far as JSON can: all else as its repr, cut short.
+
+    None for an object that has no such method, or where that fails (a warning says so then).
+    """
+    get_params = getattr(model, "get_params", None)
+    if isinstance(model, type) or not callable(get_params):
+        return None
+    try:
+        parameters = get_params()
+    except Exception as error:  # whatever the model's own method raises
+        warn_caller(
+            f"model_config is left empty: {type(model).__name__}.get_params() failed: {error!r}",
+            UserWarning,
+        )
+        return None
+    if not isinstance(parameters, Mapping):
+        return None
+    return {str(name): _json_or_repr(value) for name, value in parameters.items()}
+
+
+def _json_or_repr(value: Any) -> Any:
+    with suppress(InvalidArgumentError):
+        json_text(value, "a parameter")
+        return value
+    text = repr(value)
+    return text if len(text) <= _REPR_LENGTH else text[: _REPR_LENGTH - 1] + "…"
+
+
+# ---- References ----
+
+_MODEL_ID = re.compile(r"_\d{8}_\d{6}(_\d+)?\Z")
+
+
+def split_reference(reference: str) -> tuple[str, str] | None:
+    """Model and alias of a reference "model@alias"; None if it is a model_id.
+
+    Every model_id ends in its date and time, so neither is ever taken for the other.
+    """
+    if _MODEL_ID.search(reference):
+        return None
+    model_name, at, alias = reference.rpartition("@")
+    return (model_name, alias) if at and model_name and alias else None
+
+
+def find(reference: str) -> Statement[ModelVersion | None]:
+    """The statement that finds the version that is referred to."""
+    pair = split_reference(reference)
+    return statements.resolve(*pair) if pair else statements.info(reference)
+
+
+def unknown(reference: str) -> NotFoundError:
+    """The error for a reference to nothing."""
+    if (pair := split_reference(reference)) is not None:
+        return NotFoundError(f'model "{pair[0]}" has no alias "{pair[1]}"', sqlstate="42704")
+    return NotFoundError(
+        f'model version "{reference}" does not exist',
+        sqlstate="42704",
+        hint="It may have been deleted: history(model_id=…) tells by whom and why.",
+    )
+
+
+# ---- After ----
+
+
+class Opening:
+    """How the caller wants a version opened; checks it before and after its bytes arrive."""
+
+    def __init__(
+        self,
+        config: RegistryConfig,
+        *,
+        verify_checksum: bool | None,
+        trusted: Trust | None,
+        serializer: str | None,
+        trusted_types: Collection[str],
+        unpickle_unverified: bool,
+    ) -> None:
+        self.verify = config.enable_checksums if verify_checksum is None else verify_checksum
+        self._trusted = _checked_trust(config.trusted if trusted is None else trusted)
+        self._serializer = serializer
+        self._default_serializer = config.default_serializer
+        self._trusted_types = trusted_types
+        self._unpickle_unverified = unpickle_unverified
+
+    def check(self, version: ModelVersion) -> Serializer:
+        """Raises what can be told before a byte is read; returns the serializer."""
+        if version.file_count:
+            raise UnsupportedError(
+                f"{describe(version)} is a directory of {version.file_count} files",
+                hint="registry.download(model_id, directory) fetches them.",
+            )
+        name = self._serializer or version.serializer or self._default_serializer
+        if name is None:
+            raise SerializationError(
+                f"{describe(version)} does not say how it was written",
+                hint="Say it, such as serializer='pickle' or 'bytes'; or set default_serializer in"
+                " RegistryConfig.",
+            )
+        serializer = serializers.find(name)
+        if not (self.verify or serializer.is_safe or self._trusted is not None):
+            if not self._unpickle_unverified:
+                raise UntrustedError(
+                    f"{describe(version)} was not loaded: reading {serializer.name} runs code, and"
+                    " verify_checksum=False leaves open whose",
+                    hint="load_bytes(model_id, verify_checksum=False) rescues the bytes;"
+                    " unpickle_unverified=True unpickles them all the same.",
+                )
+            warn_caller(
+                f"{describe(version)} is unpickled without a look at its checksum",
+                UnverifiedWarning,
+            )
+        return serializer
+
+    def open(
+        self, version: ModelVersion, serializer: Serializer, file: BinaryIO, checksum: str
+    ) -> Any:
+        """Make the object of bytes that arrived and have this SHA-256.
+
+        Raises ChecksumError and UntrustedError before any of them is interpreted.
+        """
+        self.check_bytes(version, checksum)
+        if self._serializer is None or self._serializer == version.serializer:
+            serializers.warn_of_other_versions(version.properties)
+        return serializer.load(file, trusted_types=self._trusted_types)
+
+    def check_bytes(self, version: ModelVersion, checksum: str) -> None:
+        """Whether bytes with this SHA-256 are the version's, and trusted."""
+        if self.verify:
+            compare_checksum(describe(version), version.checksum, checksum)
+        if self._trusted is None:
+            return
+        if callable(self._trusted):
+            # What it is told must be true of the bytes, whatever verify_checksum is.
+            compare_checksum(describe(version), version.checksum, checksum)
+            trusted = self._trusted(version)
+        else:
+            trusted = checksum in self._trusted
+        if not trusted:
+            raise UntrustedError(
+                f"{describe(version)} was not loaded: it is not trusted (SHA-256 {checksum})"
+            )
+
+
+def _checked_trust(
+    trusted: Trust | None,
+) -> frozenset[str] | Callable[[ModelVersion], bool] | None:
+    if trusted is None or callable(trusted):
+        return trusted
+    if isinstance(trusted, str):
+        raise InvalidArgumentError("trusted is a set of SHA-256 digests, not one text")
+    digests = frozenset(digest.lower() for digest in trusted)
+    for digest in digests:
+        if not re.fullmatch(r"[0-9a-f]{64}", digest):
+            raise InvalidArgumentError(
+                f'"{digest}" is no SHA-256 in hexadecimal',
+                hint="trusted is a set of checksums, or a function of the version.",
+            )
+    return digests
+
+
+def file_properties(serializer: str, filename: str | None) -> dict[str, str]:
+    """The client's properties for bytes that something else wrote."""
+    serializers.find(serializer)
+    properties = {SERIALIZER_PROPERTY: serializer}
+    if filename:
+        # A name that is no text is kept as far as it is.
+        properties[FILENAME_PROPERTY] = filename.encode(errors="replace").decode()
+    return properties
+
+
+# ---- Settings of models ----
+
+
+class ModelSettings:
+    """Those settings of a RegistryConfig that are of models, applied to each model once.
+
+    With remember, what was applied is remembered for as long as this object lives.
+    """
+
+    def __init__(self, config: RegistryConfig, *, remember: bool) -> None:
+        self._wanted = config.model_settings
+        self._remember = remember
+        self._applied: set[str] = set()
+
+    def apply(self, arguments: Mapping[str, Any], run: Callable[[Statement[Any]], Any]) -> None:
+        """Have the model of this registration the settings.
+
+        Raises ConfigurationError if it has others and the role may not change them.
+        """
+        steps = self.steps(arguments)
+        try:
+            statement = next(steps)
+            while True:
+                try:
+                    result = run(statement)
+                except ModelregError as error:
+                    statement = steps.throw(error)
+                else:
+                    statement = steps.send(result)
+        except StopIteration:
+            return
+
+    def steps(self, arguments: Mapping[str, Any]) -> Generator[Statement[Any], Any, None]:
+        """The statements that apply() runs: a generator that is sent their results."""
+        if not self._wanted:
+            return
+        model_name = as_text(arguments["model_name"] or arguments["model_type"])
+        if model_name in self._applied:
+            return
+        while True:
+            exists, may_change, settings = yield statements.model_settings(model_name)
+            other = {name: value for name, value in self._wanted.items() if settings[name] != value}
+            if not other:
+                break
+            if not may_change:
+                raise self._refused(model_name, exists, other)
+            if exists:
+                yield statements.update_model(model_name, **other)
+                break
+            try:
+                yield statements.create_model(
+                    model_name, model_type=arguments["model_type"], **other
+                )
+                break
+            except AlreadyExistsError:
+                continue
+        if self._remember:
+            self._applied.add(model_name)
+
+    def _refused(
+        self, model_name: str, exists: bool, other: Mapping[str, int | bool]
+    ) -> ConfigurationError:
+        values = ", ".join(f"{name} => {str(value).lower()}" for name, value in other.items())
+        quoted = model_name.replace("'", "''")
+        function = "modelreg_update_model" if exists else "modelreg_create_model"
+        return ConfigurationError(
+            f'model "{model_name}" has not the settings that this registry was told:'
+            f" {', '.join(other)}",
+            sqlstate="42501",
+            hint="They are the model's, and changing them needs modelreg_admin. Leave them out, or"
+            f" have an admin run: SELECT {function}('{quoted}', {values})",
+        )
+
+
+# ---- Directories and comparisons ----
+
+
+def check_manifest(version: ModelVersion, data: bytes) -> list[FileEntry]:
+    """The files of a version that is a directory. Raises InvalidArgumentError if it is none."""
+    if not version.file_count:
+        raise InvalidArgumentError(
+            f"{describe(version)} is one artifact, not a directory",
+            hint="Leave path out.",
+        )
+    return parse_manifest(data)
+
+
+def entry_of(entries: Iterable[FileEntry], path: str, version: ModelVersion) -> FileEntry:
+    """The file with that path. Raises NotFoundError."""
+    for entry in entries:
+        if entry.path == path:
+            return entry
+    raise NotFoundError(f'{describe(version)} has no file "{path}"', sqlstate="42704")
+
+
+def in_order(model_ids: Iterable[str], versions: Iterable[ModelVersion]) -> list[ModelVersion]:
+    """The versions in the order of their ids. Raises NotFoundError if one is missing."""
+    by_id = {version.model_id: version for version in versions}
+    for model_id in model_ids:
+        if model_id not in by_id:
+            raise unknown(model_id)
+    return [by_id[model_id] for model_id in model_ids]

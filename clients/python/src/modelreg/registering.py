@@ -1,0 +1,214 @@
+"""The part of ModelRegistry that registers: objects, bytes, files and directories."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any, BinaryIO
+
+from modelreg import serializers, statements, transfer
+from modelreg.connection import execute, session_settings
+from modelreg.core import Core, PathArgument, Stage, Type
+from modelreg.errors import ModelregError, is_lost_connection, translated
+from modelreg.preparing import file_properties, parameters_of, registration, serialize
+from modelreg.statements import INLINE_SIZE, Statement
+from modelreg.streaming import Payload, Upload, UploadItem, directory_files, manifest, meter
+from modelreg.types import DeploymentStage, FileEntry, ModelVersion, Progress, UploadStatus
+
+
+class Registering(Core):
+    """Methods of ModelRegistry."""
+
+    def register_model(
+        self,
+        model: Any,
+        model_type: Type,
+        version: str | None = None,
+        performance_metrics: Mapping[str, float] | None = None,
+        deployment_stage: Stage = DeploymentStage.DEVELOPMENT,
+        tags: Iterable[str] | None = None,
+        notes: str | None = None,
+        dataset_version: str | None = None,
+        *,
+        model_name: str | None = None,
+        model_config: Mapping[str, Any] | None = None,
+        training_metadata: Mapping[str, Any] | None = None,
+        parent_ids: Iterable[str] | None = None,
+        created_at: datetime | None = None,
+        properties: Mapping[str, Any] | None = None,
+        serializer: str | None = None,
+        progress: Progress = None,
+    ) -> ModelVersion:
+        """Register a trained model: any object that the serializer takes.
+
+        version None is the next minor version. model_name None is the model type. model_config None
+        is what the model's get_params() says, as scikit-learn's have it. serializer None is as
+        the settings say, "auto" at first. created_at without a time zone is local time.
+        """
+        chosen = serializers.choose(model, serializer or self.config.serializer)
+        arguments = registration(
+            model_type,
+            version=version,
+            performance_metrics=performance_metrics,
+            deployment_stage=deployment_stage,
+            tags=tags,
+            notes=notes,
+            dataset_version=dataset_version,
+            model_name=model_name,
+            model_config=parameters_of(model) if model_config is None else model_config,
+            training_metadata=training_metadata,
+            parent_ids=parent_ids,
+            created_at=created_at,
+            properties=properties,
+            own_properties=serializers.library_properties(chosen, model),
+        )
+        with serialize(model, chosen, self.config.temporary_directory) as payload:
+            return self._register(payload, arguments, progress, None)
+
+    def register_bytes(
+        self,
+        data: bytes | bytearray | memoryview,
+        model_type: Type,
+        *,
+        serializer: str = "bytes",
+        progress: Progress = None,
+        **metadata: Any,
+    ) -> ModelVersion:
+        """Register bytes as they are.
+
+        metadata are register_model's further arguments. serializer says what load_model shall make
+        of the bytes: "pickle" for bytes that pickle.dumps made, for instance.
+        """
+        arguments = registration(
+            model_type, **metadata, own_properties=file_properties(serializer, None)
+        )
+        with Payload.of_bytes(bytes(data)) as payload:
+            return self._register(payload, arguments, progress, None)
+
+    def register_file(
+        self,
+        path: PathArgument | BinaryIO,
+        model_type: Type,
+        *,
+        serializer: str = "file",
+        progress: Progress = None,
+        resume: str | None = None,
+        **metadata: Any,
+    ) -> ModelVersion:
+        """Register the bytes of a file: a path, or a file that is open for reading.
+
+        metadata and serializer are as in register_bytes. resume is the id of an upload of the same
+        file that did not come to its end, from begin_upload or an error's upload_id: what the
+        server has of it is not sent again.
+        """
+        if isinstance(path, (str, os.PathLike)):
+            payload, name = Payload.of_path(path), os.path.basename(os.fspath(path))
+        else:
+            payload, name = Payload.of_file(path, self.config.temporary_directory), None
+        with payload:
+            arguments = registration(
+                model_type, **metadata, own_properties=file_properties(serializer, name)
+            )
+            return self._register(payload, arguments, progress, resume)
+
+    def register_directory(
+        self,
+        path: PathArgument,
+        model_type: Type,
+        *,
+        progress: Progress = None,
+        **metadata: Any,
+    ) -> ModelVersion:
+        """Register a directory of files as one version. metadata are as in register_bytes.
+
+        The version's checksum pins every file: it is that of the list of their paths, sizes and
+        checksums. Symbolic links to files are followed, empty directories left out.
+        """
+        arguments = registration(model_type, **metadata)
+        found = directory_files(path)
+        with Payload.of_paths([place for _, place in found]) as payloads:
+            items = [UploadItem(payload) for payload in payloads]
+            self._model_settings.apply(arguments, self._source.run)
+            paths = [name for name, _ in found]
+
+            def finish() -> Statement[ModelVersion]:
+                entries = [
+                    FileEntry(name, item.payload.size, item.checksum)
+                    for name, item in zip(paths, items, strict=True)
+                ]
+                checksum = hashlib.sha256(manifest(entries)).hexdigest()
+                return statements.register_files(
+                    paths,
+                    [item.upload_id or "" for item in items],
+                    {**arguments, "expected_checksum": checksum},
+                )
+
+            return self._send(items, arguments, finish, progress)
+
+    def _register(
+        self,
+        payload: Payload,
+        arguments: dict[str, Any],
+        progress: Progress,
+        resume: str | None,
+    ) -> ModelVersion:
+        self._model_settings.apply(arguments, self._source.run)
+        if payload.size <= INLINE_SIZE and resume is None:
+            data = payload.read_all()
+            checksum = hashlib.sha256(data).hexdigest()
+            statement = statements.register(data, {**arguments, "expected_checksum": checksum})
+            if not self._settings:
+                return self._source.run(statement)
+            with (
+                translated(),
+                self._source.connection() as connection,
+                session_settings(connection, self._settings),
+            ):
+                return execute(connection, statement)
+        item = UploadItem(payload, resume)
+
+        def finish() -> Statement[ModelVersion]:
+            return statements.register_upload(
+                item.upload_id or "", {**arguments, "expected_checksum": item.checksum}
+            )
+
+        return self._send([item], arguments, finish, progress)
+
+    def _send(
+        self,
+        items: list[UploadItem],
+        arguments: Mapping[str, Any],
+        finish: Callable[[], Statement[ModelVersion]],
+        progress: Progress,
+    ) -> ModelVersion:
+        total = sum(item.payload.size for item in items)
+        try:
+            transfer.begin(self._source, items)
+            with meter(progress, total, "upload") as measured:
+                return transfer.send(
+                    self._source,
+                    Upload(items, measured),
+                    finish,
+                    arguments,
+                    settings=self._settings,
+                )
+        except ModelregError as error:
+            if self._source.owned and len(items) == 1 and items[0].upload_id is not None:
+                error.upload_id = items[0].upload_id
+                if is_lost_connection(error):
+                    error.hint = f"resume={error.upload_id!r} goes on from what the server has."
+            raise
+
+    def begin_upload(self, size: int | None = None) -> str:
+        """Begin an upload for register_file's resume, so that its id is known before it breaks."""
+        return self._source.run(statements.upload_begin(size))
+
+    def upload_status(self, upload_id: str) -> UploadStatus:
+        """How far an upload is."""
+        return self._source.run(statements.upload_status(upload_id))
+
+    def abort_upload(self, upload_id: str) -> None:
+        """End an upload without registering it."""
+        self._source.run(statements.upload_abort(upload_id))

@@ -1,0 +1,270 @@
+"""Versions that are directories of files."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+import psycopg
+import pytest
+
+from conftest import METRICS, superuser
+from modelreg import (
+    ChecksumError,
+    FileEntry,
+    InvalidArgumentError,
+    ModelRegistry,
+    NotFoundError,
+    UnsupportedError,
+)
+from modelreg.preparing import check_manifest
+from modelreg.streaming import manifest, parse_manifest
+
+MB = 1024 * 1024
+FILES = {
+    "MLmodel": b"flavors: {}\n",
+    "data/weights.bin": os.urandom(3 * MB + 5),
+    "data/exactly.bin": os.urandom(2 * MB),
+    'data/deep/er/ümläut "quoted" {a}.txt': b"x",
+    "empty": b"",
+    "same": b"flavors: {}\n",
+    "Z": b"upper case comes first",
+    "\U0001f600": b"after all that is in the plane below",
+    "\uffff": b"before it, by bytes",
+}
+
+
+@pytest.fixture
+def directory(tmp_path):
+    root = tmp_path / "source"
+    for path, data in FILES.items():
+        file = root.joinpath(*path.split("/"))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+    return root
+
+
+def contents(root):
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in root.rglob("*")
+        if path.is_file()
+    }
+
+
+def register(registry, directory, model, **more):
+    return registry.register_directory(
+        directory, "mlflow", **{"model_name": model, "performance_metrics": METRICS, **more}
+    )
+
+
+def test_round_trip(registry, directory, model, tmp_path):
+    calls = []
+    total = sum(map(len, FILES.values()))
+    version = register(
+        registry,
+        directory,
+        model,
+        tags=["a"],
+        properties={"flavour": "x"},
+        progress=lambda done, of: calls.append((done, of)),
+    )
+    assert calls == sorted(calls)
+    assert calls[-1] == (total, total)
+    assert version.file_count == len(FILES)
+    assert version.properties == {"flavour": "x"}
+    entries = registry.list_files(version.model_id)
+    assert {entry.path: entry.sha256 for entry in entries} == {
+        path: hashlib.sha256(data).hexdigest() for path, data in FILES.items()
+    }
+    assert [entry.path for entry in entries] == sorted(FILES, key=str.encode)
+    # The server's list of files is byte for byte what the client makes.
+    listed = registry.load_bytes(version.model_id)
+    assert listed == manifest(entries)
+    assert parse_manifest(listed) == entries
+    assert hashlib.sha256(listed).hexdigest() == version.checksum
+
+    calls.clear()
+    target = registry.download(
+        version.model_id, tmp_path / "copy", progress=lambda done, of: calls.append((done, of))
+    )
+    assert target == tmp_path / "copy"
+    assert contents(target) == FILES
+    assert calls == sorted(calls)
+    assert calls[-1] == (total, total)
+    for path, data in FILES.items():
+        assert registry.load_bytes(version.model_id, path) == data
+    one = registry.download(version.model_id, tmp_path / "one", path="data/weights.bin")
+    assert one.read_bytes() == FILES["data/weights.bin"]
+    into = registry.download(version.model_id, target, path="data/weights.bin")
+    assert into == target / "weights.bin"
+    assert all(result.ok for result in registry.verify(version.model_id))
+    assert {p.name for p in tmp_path.iterdir()} == {"source", "copy", "one"}
+
+
+def test_into_a_directory_that_exists(registry, directory, model, tmp_path):
+    version = register(registry, directory, model)
+    target = tmp_path / "target"
+    (target / "data").mkdir(parents=True)
+    (target / "MLmodel").write_bytes(b"old")
+    (target / "other").write_bytes(b"mine")
+    registry.download(version.model_id, target)
+    assert contents(target) == {**FILES, "other": b"mine"}
+
+
+def test_same_again(registry, directory, model):
+    """The checksum says that the files are the same."""
+    first, second = register(registry, directory, model), register(registry, directory, model)
+    assert first.checksum == second.checksum
+    (directory / "MLmodel").write_bytes(b"changed")
+    assert register(registry, directory, model).checksum != first.checksum
+
+
+def test_callers_transaction(database, directory, model, registry, sql):
+    with psycopg.connect(dbname=database) as connection:
+        joined = ModelRegistry(connection)
+        version = register(joined, directory, model)
+        assert joined.load_bytes(version.model_id, "MLmodel") == FILES["MLmodel"]
+        connection.rollback()
+        assert joined.list_files.__self__.get_model_info(version.model_id) is None
+        assert sql.execute("SELECT count(*) FROM modelreg.upload").fetchone() == (0,)
+        version = register(joined, directory, model)
+    assert registry.get_model_info(version.model_id) == version
+
+
+def test_killed_while_sending(database, registry, directory, model):
+    kills = [1, 2 * MB, 5 * MB]
+
+    def progress(done, total):
+        if kills and done >= kills[0]:
+            kills.pop(0)
+            with superuser(database) as connection:
+                connection.execute(
+                    "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+
+    version = register(registry, directory, model, progress=progress)
+    assert not kills
+    assert registry.list_versions(model_name=model) == [version]
+    assert registry.load_bytes(version.model_id, "data/weights.bin") == FILES["data/weights.bin"]
+
+
+def test_resumed_download(registry, directory, model, tmp_path):
+    version = register(registry, directory, model)
+
+    def stop(done, total):
+        if done > 3 * MB:
+            raise KeyboardInterrupt
+
+    target = tmp_path / "target"
+    with pytest.raises(KeyboardInterrupt):
+        registry.download(version.model_id, target, progress=stop)
+    assert [p.name for p in tmp_path.iterdir()] == ["source"]
+    with pytest.raises(KeyboardInterrupt):
+        registry.download(version.model_id, target, progress=stop, resume=True)
+    assert not target.exists()
+    calls = []
+    registry.download(
+        version.model_id, target, progress=lambda done, of: calls.append(done), resume=True
+    )
+    assert calls[0] > 3 * MB
+    assert contents(target) == FILES
+    assert {p.name for p in tmp_path.iterdir()} == {"source", "target"}
+
+
+def test_not_an_object(registry, directory, model):
+    version = register(registry, directory, model)
+    with pytest.raises(UnsupportedError, match="download"):
+        registry.load_model(version.model_id)
+    with pytest.raises(UnsupportedError):
+        registry.load_latest_model(model_name=model)
+
+
+def test_no_such_file(registry, directory, model, tmp_path):
+    version = register(registry, directory, model)
+    for path in ("nothing", "", "data", "../MLmodel", "MLmodel/"):
+        with pytest.raises(NotFoundError):
+            registry.load_bytes(version.model_id, path)
+        with pytest.raises(NotFoundError):
+            registry.download(version.model_id, tmp_path / "x", path=path)
+    plain = registry.register_bytes(b"x", "x", performance_metrics=METRICS)
+    with pytest.raises(InvalidArgumentError):
+        registry.load_bytes(plain.model_id, "MLmodel")
+    assert registry.list_files(plain.model_id) == []
+
+
+def test_what_cannot_be_registered(registry, tmp_path, model):
+    with pytest.raises(InvalidArgumentError, match="no files"):
+        register(registry, tmp_path, model)
+    with pytest.raises(NotADirectoryError):
+        register(registry, tmp_path / "nothing", model)
+    (tmp_path / "dangling").symlink_to("nowhere")
+    with pytest.raises(InvalidArgumentError, match="dangling"):
+        register(registry, tmp_path, model)
+    (tmp_path / "dangling").unlink()
+    (tmp_path / "back\\slash").write_bytes(b"x")
+    with pytest.raises(InvalidArgumentError):
+        register(registry, tmp_path, model)
+    (tmp_path / "back\\slash").unlink()
+    (tmp_path / os.fsdecode(b"not \xff utf-8")).write_bytes(b"x")
+    with pytest.raises(InvalidArgumentError):
+        register(registry, tmp_path, model)
+    assert registry.list_versions(model_name=model) == []
+
+
+def test_links(registry, tmp_path, model):
+    source = tmp_path / "source"
+    (source / "real").mkdir(parents=True)
+    (tmp_path / "outside").write_bytes(b"linked")
+    (source / "link").symlink_to(tmp_path / "outside")
+    (source / "loop").symlink_to(source)
+    version = register(registry, source, model)
+    assert [entry.path for entry in registry.list_files(version.model_id)] == ["link"]
+    assert registry.load_bytes(version.model_id, "link") == b"linked"
+
+
+def test_many_small_files(registry, tmp_path, model):
+    """More than a process may have open."""
+    source = tmp_path / "source"
+    source.mkdir()
+    for number in range(1500):
+        (source / str(number)).write_bytes(b"%d" % number)
+    version = register(registry, source, model)
+    assert version.file_count == 1500
+    assert registry.load_bytes(version.model_id, "1234") == b"1234"
+
+
+@pytest.mark.parametrize(
+    "path", ["../evil", "/etc/evil", "a/../../evil", "a//b", ".", "a/.", "", "a\\b", "a\0b"]
+)
+def test_lists_that_lead_out(path):
+    """Nobody but a superuser could store such a list; the client checks all the same."""
+    with pytest.raises(ChecksumError, match="not valid"):
+        parse_manifest(manifest([FileEntry(path, 1, "0" * 64)]))
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b"[]", b'{"format":"x","files":[]}', b"\xff"])
+def test_lists_that_are_none(data):
+    with pytest.raises(ChecksumError):
+        parse_manifest(data)
+
+
+def test_damaged_file(registry, directory, model, sql, tmp_path):
+    from test_streaming import damage
+
+    (directory / "data/weights.bin").write_bytes(os.urandom(3 * MB))
+    version = register(registry, directory, model)
+    (entry,) = (e for e in registry.list_files(version.model_id) if e.path == "data/weights.bin")
+
+    class OfFile:
+        checksum = entry.sha256
+
+    damage(sql, OfFile)
+    with pytest.raises(ChecksumError):
+        registry.download(version.model_id, tmp_path / "target")
+    with pytest.raises(ChecksumError):
+        registry.load_bytes(version.model_id, entry.path)
+    assert registry.load_bytes(version.model_id, "MLmodel") == FILES["MLmodel"]
+    assert not (tmp_path / "target").exists()
+    assert check_manifest(version, registry.load_bytes(version.model_id))

@@ -1,0 +1,184 @@
+"""MLflow as people use it: a training script, and a server with plain clients."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlflow_case import new_database, registry_uri, superuser
+from modelreg import ModelRegistry
+from modelreg.mlflow.importing import import_mlflow
+
+pytest.importorskip("sklearn")
+
+HERE = Path(__file__).parent
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Without what would lead to the database, or to another MLflow."""
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("PG", "MLFLOW", "_MLFLOW", "MODELREG"))
+    }
+    return {**kept, "MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONWARNINGS": "ignore", **more}
+
+
+def run(script: str, *arguments: str, **more: str) -> str:
+    done = subprocess.run(
+        [sys.executable, str(HERE / script), *arguments],
+        env=environment(**more),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_training_script(database: str, tmp_path: Path, starting: Any) -> None:
+    uri = registry_uri(database, password="hunter2")
+    output = run("mlflow_client_direct.py", uri, str(tmp_path))
+    assert output.splitlines()[-1] == "all is well"
+    with superuser(database) as connection:
+        rows = connection.execute(
+            "SELECT model_name, version_number, model_type, file_count > 3, deployment_stage"
+            " FROM modelreg.model_version ORDER BY model_name, version_number"
+        ).fetchall()
+        assert rows == [
+            ("direct", 1, "sklearn", True, "production"),
+            ("direct", 2, "sklearn", True, "development"),
+            ("direct-greeting", 1, "prompt", False, "development"),
+            ("direct-live", 1, "sklearn", True, "development"),
+        ]
+        healthy = connection.execute("SELECT bool_and(ok) FROM modelreg_verify()").fetchone()
+        assert healthy == (True,)
+
+
+@pytest.fixture(scope="module")
+def starting(
+    database: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, Any, Path]]:
+    """An MLflow server on the database that may not listen yet: address, process, log."""
+    directory = tmp_path_factory.mktemp("server")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = directory / "log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "mlflow", "server"),
+                *("--host", "127.0.0.1", "--port", str(port), "--workers", "1"),
+                *("--backend-store-uri", f"sqlite:///{directory}/mlflow.db"),
+                *("--registry-store-uri", registry_uri(database)),
+                "--artifacts-destination",
+                registry_uri(database, runs=f"file://{directory}/artifacts"),
+            ],
+            env=environment(),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            cwd=directory,
+        )
+    try:
+        yield f"http://127.0.0.1:{port}", process, log
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def server(starting: tuple[str, Any, Path]) -> str:
+    """The address of an MLflow server on the database."""
+    address, process, log = starting
+    for _ in range(600):
+        try:
+            with urllib.request.urlopen(f"{address}/health", timeout=1):
+                return address
+        except OSError:
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.1)
+    raise AssertionError(log.read_text())
+
+
+def call(address: str, path: str, body: Any = None) -> Any:
+    request = urllib.request.Request(
+        f"{address}{path}",
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=30) as response:
+        return json.load(response)
+
+
+def test_server_and_plain_client(server: str, database: str, tmp_path: Path) -> None:
+    output = run("mlflow_client_plain.py", server, str(tmp_path), HOME=str(tmp_path))
+    assert output.splitlines()[-1] == "all is well"
+    with superuser(database) as connection:
+        rows = connection.execute(
+            "SELECT version_number, deployment_stage, file_count > 3 FROM modelreg.model_version"
+            " WHERE model_name = 'renamed churn' ORDER BY version_number"
+        ).fetchall()
+        assert rows == [(1, "archived", True), (2, "production", True)]
+
+
+def test_import_from_a_server(server: str, database: str) -> None:
+    """Over HTTP, files included; the server's registry is ours, as any other would do."""
+    with new_database() as copy:
+        with ModelRegistry(f"dbname={copy}") as registry:
+            report = import_mlflow(server, registry, names=["renamed churn", "greeting"])
+            assert report.ok, report
+            assert report.versions_imported == 3
+        query = (
+            "SELECT model_name, version_number, checksum, deployment_stage, properties"
+            " FROM modelreg.model_version WHERE model_name IN ('renamed churn', 'greeting')"
+            " ORDER BY model_name, version_number"
+        )
+        with superuser(database) as theirs, superuser(copy) as ours:
+            assert ours.execute(query).fetchall() == theirs.execute(query).fetchall()
+
+
+def test_user_interface_is_served(server: str) -> None:
+    with urllib.request.urlopen(f"{server}/", timeout=30) as response:
+        page = response.read().decode()
+    assert "<title>MLflow</title>" in page
+    api = "/ajax-api/2.0/mlflow"
+    call(server, f"{api}/registered-models/create", {"name": "seen in the page"})
+    found = call(server, f"{api}/registered-models/search?filter=name%20ILIKE%20%27%25seen%25%27")
+    assert [model["name"] for model in found["registered_models"]] == ["seen in the page"]
+    found = call(server, f"{api}/model-versions/search?filter=name%3D%27absent%27")
+    assert found == {}
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        call(server, f"{api}/registered-models/get?name=absent")
+    assert caught.value.code == 404
+    assert json.load(caught.value)["error_code"] == "RESOURCE_DOES_NOT_EXIST"
+
+
+def test_server_does_not_connect_elsewhere(server: str) -> None:
+    """A client must not be able to make the server connect, with its passwords, to some host."""
+    api = "/api/2.0/mlflow"
+    call(server, f"{api}/registered-models/create", {"name": "bait"})
+    with socket.socket() as trap:
+        trap.bind(("127.0.0.1", 0))
+        trap.listen()
+        trap.settimeout(0.2)
+        port = trap.getsockname()[1]
+        source = f"modelreg+postgresql://x@127.0.0.1:{port}/db/versions/x_1"
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            call(server, f"{api}/model-versions/create", {"name": "bait", "source": source})
+        assert json.load(caught.value)["error_code"] == "INVALID_PARAMETER_VALUE"
+        with pytest.raises(TimeoutError):
+            trap.accept()
