@@ -21,6 +21,7 @@
 #include "commands/trigger.h"
 #include "replication/logicalworker.h"
 #include "utils/rel.h"
+#include "utils/timestamp.h"
 
 #include "args.h"
 #include "catalog_alias.h"
@@ -32,12 +33,14 @@
 PG_FUNCTION_INFO_V1(modelreg_set_alias);
 PG_FUNCTION_INFO_V1(modelreg_drop_alias);
 PG_FUNCTION_INFO_V1(modelreg_guard_alias);
+PG_FUNCTION_INFO_V1(modelreg_stamp_alias);
 
 static Datum set_alias(FunctionCallInfo fcinfo);
 static Datum drop_alias(FunctionCallInfo fcinfo);
 static void record_first(MrModel *model, const MrAlias *alias);
 static void check_update(FunctionCallInfo fcinfo);
 static Datum check_target(FunctionCallInfo fcinfo);
+static Datum actor_name(FunctionCallInfo fcinfo);
 
 /*
  * modelreg_set_alias(model_id, alias, reason): see its COMMENT.
@@ -200,4 +203,43 @@ check_target(FunctionCallInfo fcinfo)
 				 errmsg("model version \"%s\" belongs to another model than the alias \"%s\"",
 						alias.model_id, alias.alias)));
 	return (Datum) 0;
+}
+
+/*
+ * BEFORE UPDATE trigger on modelreg.model_alias that says since when an alias
+ * names its version, and who set it so, whoever moves it and whatever he says.
+ * It does more than to raise, so it is in origin mode.
+ */
+Datum
+modelreg_stamp_alias(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = mr_guard_trigger(fcinfo);
+	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
+	MrAlias		before;
+	MrAlias		after;
+	Datum		actor;
+	HeapTuple	stamped;
+
+	mr_alias_from_row(trigger->tg_trigtuple, desc, &before);
+	mr_alias_from_row(trigger->tg_newtuple, desc, &after);
+	if (strcmp(before.model_id, after.model_id) == 0)
+		return PointerGetDatum(trigger->tg_newtuple);
+
+	actor = mr_actor_run_as_owner(fcinfo, MR_ROLE_NONE, NULL, actor_name);
+	stamped = mr_alias_stamp(trigger->tg_newtuple, desc,
+							 TimestampTzGetDatum(GetCurrentTimestamp()),
+							 actor);
+	return PointerGetDatum(stamped);
+}
+
+static Datum
+actor_name(FunctionCallInfo fcinfo)
+{
+	MemoryContext oldcontext;
+	Datum		name;
+
+	oldcontext = MemoryContextSwitchTo(mr_actor_result_context());
+	name = CStringGetTextDatum(mr_actor_name());
+	MemoryContextSwitchTo(oldcontext);
+	return name;
 }

@@ -141,6 +141,24 @@ mr_alias_of_version(const char *model_id)
 }
 
 /*
+ * An alias of the model, as above.
+ */
+char *
+mr_alias_of_model(const pg_uuid_t *model_key)
+{
+	static MrPlan plan = {
+		"SELECT alias FROM modelreg.model_alias WHERE model_key = $1"
+		" ORDER BY alias LIMIT 1",
+		1, {UUIDOID}
+	};
+	Datum		value = UUIDPGetDatum(model_key);
+
+	if (mr_plan_run(&plan, MR_SIGHT_PRESENT, &value, NULL) == 0)
+		return NULL;
+	return mr_plan_text(0, 1);
+}
+
+/*
  * The row as a composite value that outlives SPI_finish.
  */
 Datum
@@ -183,6 +201,23 @@ mr_alias_column(const char *column)
 	if (strcmp(column, "set_at") == 0 || strcmp(column, "set_by") == 0)
 		return MR_ALIAS_STAMP;
 	return MR_ALIAS_KEY;
+}
+
+/*
+ * The row with other set_at (timestamptz) and set_by (text).
+ */
+HeapTuple
+mr_alias_stamp(HeapTuple row, TupleDesc desc, Datum set_at, Datum set_by)
+{
+	int			columns[2];
+	Datum		values[2];
+	bool		nulls[2] = {false};
+
+	columns[0] = SPI_fnumber(desc, "set_at");
+	columns[1] = SPI_fnumber(desc, "set_by");
+	values[0] = set_at;
+	values[1] = set_by;
+	return heap_modify_tuple_by_cols(row, desc, 2, columns, values, nulls);
 }
 
 static uint64

@@ -41,8 +41,11 @@ extern void mr_alias_move(const MrAlias *alias, const char *actor);
 extern bool mr_alias_delete(const pg_uuid_t *model_key, const char *alias);
 extern void mr_alias_delete_of_version(const char *model_id);
 extern char *mr_alias_of_version(const char *model_id);
+extern char *mr_alias_of_model(const pg_uuid_t *model_key);
 extern Datum mr_alias_row(const pg_uuid_t *model_key, const char *alias);
 extern Datum mr_alias_values(const MrAlias *alias);
 extern MrAliasColumn mr_alias_column(const char *column);
+extern HeapTuple mr_alias_stamp(HeapTuple row, TupleDesc desc, Datum set_at,
+								Datum set_by);
 
 #endif							/* MODELREG_CATALOG_ALIAS_H */

@@ -255,6 +255,7 @@ get_row(MrPlan *plan, MrSight sight, const uint8 *sha256, MrArtifactRow *row)
 	if (mr_plan_run(plan, sight, &value, NULL) == 0)
 		return false;
 	read_row(0, row);
+	mr_plan_free_rows();
 	return true;
 }
 

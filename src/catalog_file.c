@@ -22,7 +22,7 @@
 
 static Datum array_of(Datum *values, int count, Oid type, int16 typlen,
 					  bool typbyval, char typalign);
-static void read_file(uint64 row, MrFile *file);
+static bool read_file(uint64 row, MrFile *file);
 
 /*
  * Inserts the files of a new version.
@@ -74,19 +74,25 @@ mr_file_get(const char *model_id, const char *path, MrFile *file)
 	values[1] = CStringGetTextDatum(path);
 	if (mr_plan_run(&plan, MR_SIGHT_ACTIVE, values, NULL) == 0)
 		return false;
-	read_file(0, file);
+	if (!read_file(0, file))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("checksum of file \"%s\" has an unexpected length",
+						file->path),
+				 errhint("Run modelreg_verify().")));
 	return true;
 }
 
 /*
- * All files of a version, as above; returns how many.
+ * All files of a version, as above, in no order that matters; returns how many.
+ * A checksum that cannot be one is all zeros.
  */
 uint64
 mr_file_list(const char *model_id, MrFile **files)
 {
 	static MrPlan plan = {
 		"SELECT path, sha256, artifact_size FROM modelreg.version_file"
-		" WHERE model_id = $1 ORDER BY path",
+		" WHERE model_id = $1",
 		1, {TEXTOID}
 	};
 	Datum		value = CStringGetTextDatum(model_id);
@@ -94,7 +100,8 @@ mr_file_list(const char *model_id, MrFile **files)
 
 	*files = palloc(sizeof(MrFile) * Max(count, 1));
 	for (uint64 i = 0; i < count; i++)
-		read_file(i, &(*files)[i]);
+		(void) read_file(i, &(*files)[i]);
+	mr_plan_free_rows();
 	return count;
 }
 
@@ -139,7 +146,10 @@ array_of(Datum *values, int count, Oid type, int16 typlen, bool typbyval,
 										   typbyval, typalign));
 }
 
-static void
+/*
+ * False if the checksum cannot be one.
+ */
+static bool
 read_file(uint64 row, MrFile *file)
 {
 	bool		isnull;
@@ -147,11 +157,10 @@ read_file(uint64 row, MrFile *file)
 
 	file->path = mr_plan_text(row, 1);
 	sha256 = DatumGetByteaPP(mr_plan_datum(row, 2, &isnull));
-	if (VARSIZE_ANY_EXHDR(sha256) != MR_SHA256_LEN)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("checksum of file \"%s\" has an unexpected length",
-						file->path)));
-	memcpy(file->sha256, VARDATA_ANY(sha256), MR_SHA256_LEN);
 	file->size = DatumGetInt64(mr_plan_datum(row, 3, &isnull));
+	memset(file->sha256, 0, MR_SHA256_LEN);
+	if (VARSIZE_ANY_EXHDR(sha256) != MR_SHA256_LEN)
+		return false;
+	memcpy(file->sha256, VARDATA_ANY(sha256), MR_SHA256_LEN);
+	return true;
 }

@@ -93,12 +93,15 @@ mr_upload_row_state(const pg_uuid_t *upload_id)
 		1, {UUIDOID}
 	};
 	Datum		value = UUIDPGetDatum(upload_id);
+	bytea	   *state;
 	bool		isnull;
 
 	if (mr_plan_run(&plan, MR_SIGHT_LATEST, &value, NULL) == 0)
 		return NULL;
 	value = mr_plan_datum(0, 1, &isnull);
-	return isnull ? NULL : DatumGetByteaP(value);
+	state = isnull ? NULL : DatumGetByteaPCopy(value);
+	mr_plan_free_rows();
+	return state;
 }
 
 /*

@@ -391,9 +391,9 @@ mr_version_all(const pg_uuid_t *model_key, char ***model_ids)
 
 /*
  * Up to limit versions beyond the newest ones that are kept, oldest first,
- * without those that somebody else holds locked and, with spare_live, those
- * in production and canary or with an alias; locks them.  The caller holds
- * the model's lock.
+ * without those that somebody else holds locked, those with an alias and,
+ * with spare_live, those in production and canary; locks them.  The caller
+ * holds the model's lock.
  */
 uint64
 mr_version_excess(const pg_uuid_t *model_key, int keep, bool spare_live,
@@ -405,9 +405,9 @@ mr_version_excess(const pg_uuid_t *model_key, int keep, bool spare_live,
 		" AND version_number <= (SELECT version_number"
 		" FROM modelreg.model_version WHERE model_key = $1"
 		" ORDER BY version_number DESC OFFSET $2 LIMIT 1)"
-		" AND NOT ($3 AND (deployment_stage IN ('production', 'canary')"
-		" OR EXISTS (SELECT FROM modelreg.model_alias AS a"
-		" WHERE a.model_id = v.model_id)))"
+		" AND NOT ($3 AND deployment_stage IN ('production', 'canary'))"
+		" AND NOT EXISTS (SELECT FROM modelreg.model_alias AS a"
+		" WHERE a.model_id = v.model_id)"
 		" ORDER BY version_number LIMIT $4"
 		" FOR UPDATE OF v SKIP LOCKED",
 		4, {UUIDOID, INT4OID, BOOLOID, INT4OID}

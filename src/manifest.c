@@ -23,40 +23,67 @@
 
 #include "manifest.h"
 
+/* A file, and what it is sorted by */
+typedef struct Sortable
+{
+	const char *key;
+	MrFile		file;
+} Sortable;
+
 static char *utf8_path(const MrFile *file);
+static int	compare_keys(const void *a, const void *b);
 static int	compare_paths(const void *a, const void *b);
 
 /*
- * Puts files into the order that they have in the manifest, and reports an
- * error (22023) if two have the same path, or one is a directory of another.
+ * Reports an error (22023) if two files have the same path, or one is a
+ * directory of another.
+ */
+void
+mr_manifest_check(const MrFile *files, int count)
+{
+	const char **paths = palloc(sizeof(char *) * Max(count, 1));
+
+	for (int i = 0; i < count; i++)
+		paths[i] = files[i].path;
+
+	/* a directory is followed by what is in it */
+	qsort(paths, count, sizeof(char *), compare_paths);
+	for (int i = 1; i < count; i++)
+	{
+		size_t		len = strlen(paths[i - 1]);
+
+		if (strncmp(paths[i], paths[i - 1], len) != 0)
+			continue;
+		if (paths[i][len] == '\0')
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("path \"%s\" is given twice", paths[i])));
+		if (paths[i][len] == '/')
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("path \"%s\" is a file and the directory of \"%s\"",
+							paths[i - 1], paths[i])));
+	}
+	pfree(paths);
+}
+
+/*
+ * Puts files into the order that they have in the manifest.
  */
 void
 mr_manifest_sort(MrFile *files, int count)
 {
-	qsort(files, count, sizeof(MrFile), compare_paths);
+	Sortable   *sorted = palloc(sizeof(Sortable) * Max(count, 1));
+
 	for (int i = 0; i < count; i++)
 	{
-		char	   *slash = files[i].path;
-
-		if (i > 0 && strcmp(files[i].path, files[i - 1].path) == 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("path \"%s\" is given twice", files[i].path)));
-		while ((slash = strchr(slash, '/')) != NULL)
-		{
-			MrFile		directory = {0};
-
-			directory.path = pnstrdup(files[i].path, slash - files[i].path);
-			if (bsearch(&directory, files, count, sizeof(MrFile),
-						compare_paths) != NULL)
-				ereport(ERROR,
-						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						 errmsg("path \"%s\" is a file and the directory of \"%s\"",
-								directory.path, files[i].path)));
-			pfree(directory.path);
-			slash++;
-		}
+		sorted[i].key = utf8_path(&files[i]);
+		sorted[i].file = files[i];
 	}
+	qsort(sorted, count, sizeof(Sortable), compare_keys);
+	for (int i = 0; i < count; i++)
+		files[i] = sorted[i].file;
+	pfree(sorted);
 }
 
 /*
@@ -85,7 +112,24 @@ utf8_path(const MrFile *file)
 }
 
 static int
+compare_keys(const void *a, const void *b)
+{
+	return strcmp(((const Sortable *) a)->key, ((const Sortable *) b)->key);
+}
+
+/*
+ * By bytes, but for the slash, which comes before all that a path may have.
+ */
+static int
 compare_paths(const void *a, const void *b)
 {
-	return strcmp(utf8_path((const MrFile *) a), utf8_path((const MrFile *) b));
+	const unsigned char *x = *(const unsigned char *const *) a;
+	const unsigned char *y = *(const unsigned char *const *) b;
+
+	while (*x != '\0' && *x == *y)
+	{
+		x++;
+		y++;
+	}
+	return (*x == '/' ? 1 : *x) - (*y == '/' ? 1 : *y);
 }

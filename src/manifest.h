@@ -17,6 +17,7 @@
 
 #include "catalog_file.h"
 
+extern void mr_manifest_check(const MrFile *files, int count);
 extern void mr_manifest_sort(MrFile *files, int count);
 extern void mr_manifest_build(const MrFile *files, int count,
 							  StringInfo manifest);

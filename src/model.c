@@ -18,6 +18,7 @@
 #include "utils/jsonb.h"
 
 #include "args.h"
+#include "catalog_alias.h"
 #include "compat.h"
 #include "identity.h"
 #include "trail.h"
@@ -37,6 +38,7 @@ static void read_settings(FunctionCallInfo fcinfo, int first,
 						  MrModelSettings *settings);
 static Datum read_reset(FunctionCallInfo fcinfo, int n);
 static void check_one_production(const MrModel *model);
+static void check_no_alias(const MrModel *model);
 pg_noreturn static void raise_taken(const char *name);
 
 /*
@@ -165,6 +167,8 @@ delete_model(FunctionCallInfo fcinfo)
 	mr_transition_lock_model(name, &model);
 	if (!force && mr_version_in_production(&model.key, NULL, &versions) > 0)
 		mr_transition_raise_protected(versions[0]);
+	if (!force)
+		check_no_alias(&model);
 
 	mr_trail_hold(&model);
 	count = mr_version_all(&model.key, &versions);
@@ -249,6 +253,22 @@ check_one_production(const MrModel *model)
 				 errmsg("model \"%s\" has more than one version in production",
 						model->name),
 				 errhint("Move all but one to another stage first.")));
+}
+
+/*
+ * A name that somebody serves by does not vanish by the way.
+ */
+static void
+check_no_alias(const MrModel *model)
+{
+	char	   *alias = mr_alias_of_model(&model->key);
+
+	if (alias != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("model \"%s\" has the alias \"%s\"", model->name,
+						alias),
+				 errhint("Drop its aliases first, or call modelreg_delete_model with force => true.")));
 }
 
 static void

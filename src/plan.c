@@ -112,3 +112,14 @@ mr_plan_copy_out(uint64 row, int column)
 		elog(ERROR, "unexpected null in column %d", column);
 	return SPI_datumTransfer(value, false, -1);
 }
+
+/*
+ * Frees the last run's rows, which else stay until SPI_finish: for who runs a
+ * statement thousands of times.  All that is needed of them must be copied.
+ */
+void
+mr_plan_free_rows(void)
+{
+	SPI_freetuptable(SPI_tuptable);
+	SPI_tuptable = NULL;
+}

@@ -43,5 +43,6 @@ extern uint64 mr_plan_run_on_rows(MrPlan *plan, HeapTuple first,
 extern Datum mr_plan_datum(uint64 row, int column, bool *isnull);
 extern char *mr_plan_text(uint64 row, int column);
 extern Datum mr_plan_copy_out(uint64 row, int column);
+extern void mr_plan_free_rows(void);
 
 #endif							/* MODELREG_PLAN_H */

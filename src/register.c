@@ -35,6 +35,7 @@
 #include "trail.h"
 #include "transition.h"
 #include "uploading.h"
+#include "uuid7.h"
 #include "validate.h"
 
 /* How many versions modelreg.auto_cleanup removes in one registration */
@@ -82,6 +83,7 @@ typedef int64 (*StoreBytes) (FunctionCallInfo fcinfo, MrNewVersion *version);
 typedef struct Incoming
 {
 	MrFile		file;			/* path: NULL if it is the version's artifact */
+	pg_uuid_t	upload_id;
 	MrUpload   *upload;
 	int64		healed_before;	/* damaged chunks that its appends healed */
 } Incoming;
@@ -99,6 +101,7 @@ static Datum *read_array(FunctionCallInfo fcinfo, int n, const char *what,
 static void finish_upload(MrUpload *upload, bool may_be_empty,
 						  Incoming *incoming);
 static int64 adopt_upload(const Incoming *incoming);
+static int	compare_uploads(const void *a, const void *b);
 static int	compare_digests(const void *a, const void *b);
 static void set_checksum(FunctionCallInfo fcinfo, MrNewVersion *version,
 						 const uint8 *sha256);
@@ -366,11 +369,13 @@ store_files(FunctionCallInfo fcinfo, MrNewVersion *version)
 	StringInfoData manifest;
 	uint8		sha256[MR_SHA256_LEN];
 	int64		healed = 0;
+	int			next = 0;
 
 	for (int i = 0; i < count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		finish_upload(incoming[i].upload, true, &incoming[i]);
+		finish_upload(mr_upload_hold(&incoming[i].upload_id, "register"),
+					  true, &incoming[i]);
 		files[i] = incoming[i].file;
 		version->files_size += files[i].size;
 	}
@@ -385,13 +390,18 @@ store_files(FunctionCallInfo fcinfo, MrNewVersion *version)
 
 	/* in one order for all, or two that store the same would deadlock */
 	qsort(incoming, count, sizeof(Incoming), compare_digests);
-	for (int i = 0; i < count; i++)
-		healed += adopt_upload(&incoming[i]);
-	return healed + mr_artifact_store(manifest.data, manifest.len, sha256);
+	while (next < count &&
+		   memcmp(incoming[next].file.sha256, sha256, MR_SHA256_LEN) < 0)
+		healed += adopt_upload(&incoming[next++]);
+	healed += mr_artifact_store(manifest.data, manifest.len, sha256);
+	while (next < count)
+		healed += adopt_upload(&incoming[next++]);
+	return healed;
 }
 
 /*
- * The paths, checked, and the uploads that go with them, held.
+ * The paths, checked, and the ids of the uploads that go with them, in the
+ * order in which these are to be locked.
  */
 static Incoming *
 read_files(FunctionCallInfo fcinfo, int *count)
@@ -422,23 +432,22 @@ read_files(FunctionCallInfo fcinfo, int *count)
 	for (int i = 0; i < *count; i++)
 	{
 		incoming[i].file.path = TextDatumGetCString(paths[i]);
+		incoming[i].upload_id = *DatumGetUUIDP(upload_ids[i]);
 		mr_check_path(incoming[i].file.path);
 		files[i] = incoming[i].file;
 	}
-	mr_manifest_sort(files, *count);
-	for (int i = 0; i < *count; i++)
+	mr_manifest_check(files, *count);
+	pfree(files);
+
+	qsort(incoming, *count, sizeof(Incoming), compare_uploads);
+	for (int i = 1; i < *count; i++)
 	{
-		incoming[i].upload = mr_upload_hold(DatumGetUUIDP(upload_ids[i]),
-											"register");
-		for (int j = 0; j < i; j++)
-		{
-			if (incoming[j].upload == incoming[i].upload)
-				ereport(ERROR,
-						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						 errmsg("paths \"%s\" and \"%s\" have the same upload",
-								incoming[j].file.path,
-								incoming[i].file.path)));
-		}
+		if (compare_uploads(&incoming[i - 1], &incoming[i]) == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("an upload is given for two paths"),
+					 errdetail("It is %s.",
+							   mr_uuid_text(&incoming[i].upload_id))));
 	}
 	return incoming;
 }
@@ -507,6 +516,13 @@ adopt_upload(const Incoming *incoming)
 
 	mr_upload_end(upload);
 	return healed - incoming->healed_before;
+}
+
+static int
+compare_uploads(const void *a, const void *b)
+{
+	return memcmp(&((const Incoming *) a)->upload_id,
+				  &((const Incoming *) b)->upload_id, UUID_LEN);
 }
 
 static int

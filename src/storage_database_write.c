@@ -164,6 +164,10 @@ mr_database_write_finish(MrStorageWriter *writer)
 		writer->pending_len = 0;
 		mr_chunker_reset(&writer->chunker);
 	}
+	if (writer->pending != NULL)
+		pfree(writer->pending);
+	writer->pending = NULL;
+	writer->pending_size = 0;
 }
 
 /*

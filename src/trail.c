@@ -210,7 +210,9 @@ notify(const MrEvent *event, int64 seq)
 	appendStringInfoString(&payload, "{\"event\": ");
 	escape_json(&payload, event->event);
 	appendStringInfoString(&payload, ", \"model_id\": ");
-	if (event->model_id)
+	/* an alias that was dropped names nothing any more */
+	if (event->model_id &&
+		!(event->alias != NULL && event->new_values.isnull))
 		escape_json(&payload, event->model_id);
 	else
 		appendStringInfoString(&payload, "null");

@@ -158,8 +158,8 @@ mr_transition_may_have_excess(const MrModel *model)
 
 /*
  * Removes up to limit of the locked model's versions beyond its newest
- * max_versions, oldest first; with spare_live not those in production and
- * canary or with an alias.  Returns how many.
+ * max_versions, oldest first, but not those with an alias and, with spare_live,
+ * those in production and canary.  Returns how many.
  */
 int
 mr_transition_remove_excess(const MrModel *model, bool spare_live, int limit,

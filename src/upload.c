@@ -57,10 +57,10 @@ begin_upload(FunctionCallInfo fcinfo)
 	pg_uuid_t  *result;
 
 	row.expected_size = PG_ARGISNULL(0) ? -1 : PG_GETARG_INT64(0);
-	if (!PG_ARGISNULL(0) && row.expected_size <= 0)
+	if (!PG_ARGISNULL(0) && row.expected_size < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("expected_size must be positive")));
+				 errmsg("expected_size must not be negative")));
 	mr_uuid7(&row.upload_id);
 	mr_uuid7(&row.progress);
 	row.created_by = pstrdup(mr_actor_name());

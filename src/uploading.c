@@ -77,6 +77,7 @@ MrUpload *
 mr_upload_hold(const pg_uuid_t *upload_id, const char *deed)
 {
 	MrUpload   *upload = find(upload_id);
+	bool		is_new = false;
 
 	if (upload == NULL || !upload->is_locked)
 	{
@@ -96,14 +97,23 @@ mr_upload_hold(const pg_uuid_t *upload_id, const char *deed)
 			upload = NULL;
 		}
 		if (upload == NULL)
+		{
 			upload = load(&row);
+			is_new = true;
+		}
 	}
 	else if (upload->is_gone)
 		mr_upload_raise_unknown(upload_id);
 	else
 		mr_upload_require_user(&upload->row, deed);
 
-	if (upload->subid != GetCurrentSubTransactionId())
+	if (is_new)
+	{
+		/* what a rollback goes back to is in the table */
+		upload->subid = GetCurrentSubTransactionId();
+		upload->is_locked = true;
+	}
+	else if (upload->subid != GetCurrentSubTransactionId())
 	{
 		MrUpload   *changed = copy(upload);
 
@@ -252,6 +262,8 @@ load(const MrUploadRow *row)
 		upload->writer = upload->storage->write_resume(&row->upload_id, state);
 	upload->digest = mr_digest_begin();
 	MemoryContextSwitchTo(oldcontext);
+	if (state != NULL)
+		pfree(state);
 	hash_stored(upload);
 
 	forget_most();
@@ -488,9 +500,12 @@ end_of_transaction(XactEvent event, void *arg)
 				free_upload(upload);
 				upload = outer;
 			}
+			if (upload->is_locked)
+				forget(upload);
 		}
 		upload = next;
 	}
+	forget_most();
 }
 
 /*

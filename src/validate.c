@@ -70,8 +70,9 @@ mr_check_name(const char *what, const char *name)
 }
 
 /*
- * Reports an error unless it is the path of a file below some directory, in the
- * form that all systems agree on: who downloads it writes where it says.
+ * Reports an error unless it is the path of a file below some directory,
+ * wherever it is downloaded: on another system, a drive's letter would lead out
+ * of it.
  */
 void
 mr_check_path(const char *path)
@@ -92,6 +93,8 @@ mr_check_path(const char *path)
 		size_t		component_len = strcspn(component, "/");
 
 		if (component_len == 0 ||
+			(component == path && component[0] != '\0' &&
+			 component[1] == ':') ||
 			(component_len == 1 && component[0] == '.') ||
 			(component_len == 2 && component[0] == '.' && component[1] == '.'))
 			ereport(ERROR,

@@ -29,6 +29,9 @@
 #include "manifest.h"
 #include "uploading.h"
 
+/* Damaged files of a version that are named */
+#define MAX_NAMED_FILES 10
+
 /* Columns of modelreg_verify */
 #define VERIFY_COLUMNS 5
 
@@ -177,30 +180,36 @@ file_problems(Findings *findings, const MrReference *reference)
 	uint64		count = mr_file_list(reference->model_id, &files);
 	int64		size = 0;
 	StringInfoData manifest;
+	StringInfoData problems;
 	uint8		sha256[MR_SHA256_LEN];
-	char	   *problem = NULL;
+	int			damaged = 0;
 
+	mr_manifest_sort(files, count);
+	initStringInfo(&manifest);
+	mr_manifest_build(files, count, &manifest);
+	mr_digest_bytes(manifest.data, manifest.len, sha256);
+
+	initStringInfo(&problems);
 	for (uint64 i = 0; i < count; i++)
 	{
 		Finding    *finding = find_out(findings, files[i].sha256);
 
 		CHECK_FOR_INTERRUPTS();
 		size += files[i].size;
-		if (finding->damage)
-			problem = join_problems(problem,
-									psprintf("file \"%s\": %s", files[i].path,
-											 finding->damage));
+		if (finding->damage && damaged++ < MAX_NAMED_FILES)
+			appendStringInfo(&problems, "%sfile \"%s\": %s",
+							 damaged > 1 ? "; " : "", files[i].path,
+							 finding->damage);
 	}
-
-	mr_manifest_sort(files, count);
-	initStringInfo(&manifest);
-	mr_manifest_build(files, count, &manifest);
-	mr_digest_bytes(manifest.data, manifest.len, sha256);
+	if (damaged > MAX_NAMED_FILES)
+		appendStringInfo(&problems, "; and %d more files",
+						 damaged - MAX_NAMED_FILES);
 	if (reference->file_count != count || reference->files_size != size ||
 		strcmp(mr_digest_hex(sha256), reference->checksum) != 0)
-		problem = join_problems(problem,
-								"the rows of modelreg.version_file are not what was registered");
-	return problem;
+		appendStringInfo(&problems,
+						 "%sthe rows of modelreg.version_file are not what was registered",
+						 problems.len > 0 ? "; " : "");
+	return problems.len > 0 ? problems.data : NULL;
 }
 
 /*

@@ -58,10 +58,11 @@ COMMENT ON FUNCTION modelreg.model_snapshot(modelreg.model) IS
 -- Key by key, so that two clients that set different keys do not undo each other.
 CREATE FUNCTION modelreg.merge_properties(properties jsonb, changes jsonb) RETURNS jsonb
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
-	AS $$SELECT CASE WHEN changes IS NULL THEN properties ELSE COALESCE((
-		SELECT pg_catalog.jsonb_object_agg(p.key, p.value)
-		FROM pg_catalog.jsonb_each(properties OPERATOR(pg_catalog.||) changes) AS p (key, value)
-		WHERE p.value OPERATOR(pg_catalog.<>) 'null'::jsonb), '{}'::jsonb) END$$;
+	AS $$SELECT CASE WHEN changes IS NULL THEN properties ELSE
+		(properties OPERATOR(pg_catalog.||) changes) OPERATOR(pg_catalog.-) ARRAY(
+			SELECT c.key
+			FROM pg_catalog.jsonb_each(changes) AS c (key, value)
+			WHERE c.value OPERATOR(pg_catalog.=) 'null'::jsonb) END$$;
 COMMENT ON FUNCTION modelreg.merge_properties(jsonb, jsonb) IS
 	'The properties with the changes merged in key by key, where a JSON null removes a key; changes NULL: as they are.';
 
@@ -154,6 +155,11 @@ CREATE FUNCTION modelreg.guard_alias() RETURNS trigger
 	LANGUAGE c AS 'MODULE_PATHNAME', 'modelreg_guard_alias';
 COMMENT ON FUNCTION modelreg.guard_alias() IS
 	'Refuses changes of what an alias is called, and that it names a version that does not exist or is another model''s.';
+
+CREATE FUNCTION modelreg.stamp_alias() RETURNS trigger
+	LANGUAGE c AS 'MODULE_PATHNAME', 'modelreg_stamp_alias';
+COMMENT ON FUNCTION modelreg.stamp_alias() IS
+	'Sets set_at and set_by when an alias moves, whoever moves it.';
 
 CREATE FUNCTION modelreg.stamp_version() RETURNS trigger
 	LANGUAGE c AS 'MODULE_PATHNAME', 'modelreg_stamp_version';

@@ -406,7 +406,7 @@ CREATE FUNCTION @extschema@.modelreg_delete_model(
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'modelreg_delete_model';
 COMMENT ON FUNCTION @extschema@.modelreg_delete_model(text, boolean, text) IS
-	'Deletes a model with all its versions and aliases; refused (55006) while one is in production, unless force. Its audit chain stays. Needs modelreg_admin.';
+	'Deletes a model with all its versions; refused (55006) while one is in production or has an alias, unless force. Its audit chain stays. Needs modelreg_admin.';
 
 CREATE FUNCTION @extschema@.modelreg_set_stage_rule(
 	from_stage text,

@@ -90,6 +90,9 @@ CREATE TRIGGER audit_event_row_guard
 	BEFORE UPDATE OR DELETE ON modelreg.audit_event
 	FOR EACH ROW EXECUTE FUNCTION modelreg.guard_audit();
 
+CREATE TRIGGER model_alias_stamp
+	BEFORE UPDATE OF model_id ON modelreg.model_alias
+	FOR EACH ROW EXECUTE FUNCTION modelreg.stamp_alias();
 CREATE TRIGGER model_version_stamp
 	BEFORE UPDATE OF deployment_stage ON modelreg.model_version
 	FOR EACH ROW EXECUTE FUNCTION modelreg.stamp_version();

@@ -89,7 +89,7 @@ COMMENT ON VIEW modelreg.storage_usage IS 'Bytes for each model, and in all (mod
 COMMENT ON COLUMN modelreg.storage_usage.model_name IS 'The model; NULL: all together.';
 COMMENT ON COLUMN modelreg.storage_usage.versions IS 'How many versions there are.';
 COMMENT ON COLUMN modelreg.storage_usage.artifacts IS 'How many different artifacts they use.';
-COMMENT ON COLUMN modelreg.storage_usage.logical_bytes IS 'Sum of the versions'' sizes.';
+COMMENT ON COLUMN modelreg.storage_usage.logical_bytes IS 'Sum of the versions'' sizes, those of their files included.';
 COMMENT ON COLUMN modelreg.storage_usage.artifact_bytes IS 'Sum of the sizes of the different artifacts.';
 COMMENT ON COLUMN modelreg.storage_usage.stored_bytes IS 'Bytes of the different chunks of these, as stored.';
 COMMENT ON COLUMN modelreg.storage_usage.saved_by_sharing IS 'What is saved by storing equal artifacts, and equal chunks of different ones, once.';
@@ -101,7 +101,8 @@ CREATE VIEW modelreg.artifact_health WITH (security_invoker = true) AS
 		ARRAY(SELECT v.model_id FROM modelreg.model_version AS v
 			WHERE v.checksum OPERATOR(pg_catalog.=) pg_catalog.encode(a.sha256, 'hex'::text)
 			UNION
-			SELECT f.model_id FROM modelreg.version_file AS f
+			SELECT v.model_id FROM modelreg.version_file AS f
+			JOIN modelreg.model_version AS v ON v.model_id OPERATOR(pg_catalog.=) f.model_id
 			WHERE f.sha256 OPERATOR(pg_catalog.=) a.sha256
 			ORDER BY 1) AS model_ids
 	FROM modelreg.artifact AS a
@@ -162,7 +163,7 @@ COMMENT ON COLUMN modelreg.registry_stats.canary IS 'How many of them are in can
 COMMENT ON COLUMN modelreg.registry_stats.production IS 'How many of them are in production.';
 COMMENT ON COLUMN modelreg.registry_stats.deprecated IS 'How many of them are deprecated.';
 COMMENT ON COLUMN modelreg.registry_stats.archived IS 'How many of them are archived.';
-COMMENT ON COLUMN modelreg.registry_stats.logical_bytes IS 'Sum of the versions'' sizes.';
+COMMENT ON COLUMN modelreg.registry_stats.logical_bytes IS 'Sum of the versions'' sizes, those of their files included.';
 COMMENT ON COLUMN modelreg.registry_stats.artifacts IS 'How many artifacts are stored, those that wait for cleanup included.';
 COMMENT ON COLUMN modelreg.registry_stats.artifact_bytes IS 'Sum of the artifacts'' sizes as registered, each once; storage_usage tells what they take.';
 COMMENT ON COLUMN modelreg.registry_stats.audit_events IS 'How many events the audit trail has.';

@@ -82,11 +82,10 @@ CREATE FUNCTION @extschema@.modelreg_cleanup_preview(
 		format('beyond the newest %s versions', r.max_versions)
 			|| CASE WHEN r.deployment_stage IN ('production', 'canary')
 					THEN format('; protection of %s lifted', r.deployment_stage) ELSE '' END
-			|| CASE WHEN r.alias IS NOT NULL THEN format('; alias %s goes too', r.alias) ELSE '' END
 	FROM (
 		SELECT m.model_name, v.model_id, v.version, v.version_number, v.deployment_stage,
-			v.registered_at, v.artifact_size,
-			(SELECT min(a.alias) FROM modelreg.model_alias AS a WHERE a.model_id = v.model_id) AS alias,
+			v.registered_at, v.artifact_size + v.files_size AS artifact_size,
+			EXISTS (SELECT FROM modelreg.model_alias AS a WHERE a.model_id = v.model_id) AS has_alias,
 			coalesce(m.max_versions, modelreg.setting_max_versions()) AS max_versions,
 			row_number() OVER (PARTITION BY v.model_key ORDER BY v.version_number DESC) AS age
 		FROM modelreg.model_version AS v
@@ -95,8 +94,8 @@ CREATE FUNCTION @extschema@.modelreg_cleanup_preview(
 	) AS r
 	WHERE r.max_versions > 0
 		AND r.age > r.max_versions
-		AND (NOT coalesce($1, true)
-			OR (r.deployment_stage NOT IN ('production', 'canary') AND r.alias IS NULL))
+		AND NOT r.has_alias
+		AND (r.deployment_stage NOT IN ('production', 'canary') OR NOT coalesce($1, true))
 	ORDER BY r.model_name, r.version_number
 $$;
 COMMENT ON FUNCTION @extschema@.modelreg_cleanup_preview(boolean, text) IS

@@ -52,6 +52,7 @@ CREATE FUNCTION @extschema@.modelreg_check()
 				('model_alias', '_recorder', 'record_alias', 'O', 25),
 				('stage_rule', '_recorder', 'record_setting', 'O', 25),
 				('metric_direction', '_recorder', 'record_setting', 'O', 25),
+				('model_alias', '_stamp', 'stamp_alias', 'O', 19),
 				('model_version', '_stamp', 'stamp_version', 'O', 19)
 		) AS k
 		LEFT JOIN pg_class AS c ON c.relnamespace = 'modelreg'::regnamespace AND c.relname = k.relname

@@ -87,6 +87,7 @@ SELECT set_eq($$
 		('guard_alias()', 'trigger', 'c volatile unsafe'),
 		('guard_audit()', 'trigger', 'c volatile unsafe'),
 		('merge_properties(jsonb, jsonb)', 'jsonb', 'sql immutable safe'),
+		('stamp_alias()', 'trigger', 'c volatile unsafe'),
 		('record_alias()', 'trigger', 'c volatile unsafe'),
 		('guard_bytes()', 'trigger', 'c volatile unsafe'),
 		('guard_internal()', 'trigger', 'c volatile unsafe'),

@@ -28,6 +28,7 @@ SELECT set_eq($$
 		('metric_direction_statement_guard', 'A', 'BEFORE INSERT OR TRUNCATE ON modelreg.metric_direction FOR EACH STATEMENT EXECUTE FUNCTION modelreg.guard_statement()'),
 		('model_alias_recorder', 'O', 'AFTER DELETE OR UPDATE ON modelreg.model_alias FOR EACH ROW EXECUTE FUNCTION modelreg.record_alias()'),
 		('model_alias_row_guard', 'A', 'BEFORE DELETE OR UPDATE ON modelreg.model_alias FOR EACH ROW EXECUTE FUNCTION modelreg.guard_alias()'),
+		('model_alias_stamp', 'O', 'BEFORE UPDATE OF model_id ON modelreg.model_alias FOR EACH ROW EXECUTE FUNCTION modelreg.stamp_alias()'),
 		('model_alias_statement_guard', 'A', 'BEFORE INSERT OR TRUNCATE ON modelreg.model_alias FOR EACH STATEMENT EXECUTE FUNCTION modelreg.guard_statement()'),
 		('model_recorder', 'O', 'AFTER DELETE OR UPDATE OF model_name, model_type, description, tags, properties, exclusive_production, max_versions, auto_cleanup, require_metadata ON modelreg.model FOR EACH ROW EXECUTE FUNCTION modelreg.record_model()'),
 		('model_row_guard', 'A', 'BEFORE DELETE OR UPDATE ON modelreg.model FOR EACH ROW EXECUTE FUNCTION modelreg.guard_model()'),

@@ -137,7 +137,8 @@ RESET session_replication_role;
 TRUNCATE modelreg.model_alias; -- error
 BEGIN;
 SET LOCAL modelreg.reason = 'by hand';
-UPDATE modelreg.model_alias SET model_id = :'v1' WHERE alias = 'challenger';
+UPDATE modelreg.model_alias SET model_id = :'v1', set_at = '1999-01-01', set_by = 'nobody' WHERE alias = 'challenger';
+SELECT set_by, set_at > '2000-01-01' AS stamped FROM modelreg.model_alias WHERE alias = 'challenger';
 DELETE FROM modelreg.model_alias WHERE alias = 'challenger';
 SELECT event, model_id = :'v1' AS v1, new_values ->> 'alias' AS alias, reason FROM modelreg_history('churn') WHERE reason = 'by hand';
 SELECT * FROM modelreg_audit_verify('churn');
@@ -156,7 +157,7 @@ DELETE FROM modelreg.model_alias WHERE alias = 'challenger';
 SELECT * FROM modelreg_audit_verify('churn');
 ROLLBACK;
 
--- Cleanup keeps what has an alias, unless protection is lifted
+-- Cleanup keeps what has an alias, whatever protection is lifted
 SELECT FROM modelreg_update_model('churn', max_versions => 1);
 SELECT FROM modelreg_register('three', 'churn', performance_metrics => '{"f1": 0.7}');
 SELECT version, reason FROM modelreg_cleanup_preview(model_name => 'churn');
@@ -167,8 +168,9 @@ CALL modelreg_cleanup(keep_production => false, model_name => 'churn');
 SELECT version FROM modelreg_list(model_name => 'churn');
 :aliases;
 
--- Deleting a model drops its aliases
-SELECT modelreg_delete_model('theft');
+-- A model that has one is not deleted unless forced
+SELECT modelreg_delete_model('theft'); -- error
+SELECT modelreg_delete_model('theft', force => true);
 :aliases;
 SELECT * FROM modelreg_audit_verify();
 DROP FUNCTION said;

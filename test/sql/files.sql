@@ -87,11 +87,31 @@ SELECT modelreg_register_files(:many, array_fill(gen_random_uuid(), ARRAY[10001]
 SELECT modelreg_register_files('{a,b,a}', ARRAY[up('1'), up('2'), up('3')], 'm', :f1); -- error
 SELECT modelreg_register_files('{a/b/c,a-b,a}', ARRAY[up('1'), up('2'), up('3')], 'm', :f1); -- error
 SELECT modelreg_register_files('{a/b,a/b/c}', ARRAY[up('1'), up('2')], 'm', :f1); -- error
+\set VERBOSITY terse
 SELECT modelreg_register_files('{a,b}', array_fill(up('1'), ARRAY[2]), 'm', :f1); -- error
+\set VERBOSITY default
 SELECT modelreg_register_files('{a}', ARRAY['00000000-0000-0000-0000-000000000000'::uuid], 'm', :f1); -- error
 SELECT modelreg_register_files('{a}', ARRAY[up('a')], NULL, :f1); -- error
 SELECT modelreg_register_files('{a}', ARRAY[up('a')], 'm'); -- error
 SELECT modelreg_register_files('{a}', ARRAY[modelreg_upload_begin(5)], 'm', :f1); -- error
+-- a refusal inside a transaction undoes nothing but itself, and leaves no memory behind
+BEGIN;
+SELECT up('again') AS again, modelreg_upload_begin(0) AS empty \gset
+SAVEPOINT s;
+SELECT modelreg_register_files('{a,b}', ARRAY[:'again', :'empty']::uuid[], 'again'); -- error
+ROLLBACK TO s;
+SELECT file_count, files_size FROM modelreg_register_files('{a,b}', ARRAY[:'again', :'empty']::uuid[], 'again', :f1);
+ROLLBACK;
+CREATE TEMPORARY TABLE begun AS SELECT i, modelreg_upload_begin() AS id FROM generate_series(1, 50) AS i;
+DO $$
+BEGIN
+	PERFORM modelreg_upload_append(id, 'x') FROM begun;
+END $$;
+SELECT modelreg_register_files(ARRAY(SELECT i::text FROM begun ORDER BY i), ARRAY(SELECT id FROM begun ORDER BY i), 'many'); -- error
+SELECT count(*) <= 5 AS few_uploads_remembered FROM pg_backend_memory_contexts WHERE name = 'modelreg upload';
+SELECT file_count FROM modelreg_register_files(ARRAY(SELECT i::text FROM begun ORDER BY i), ARRAY(SELECT id FROM begun ORDER BY i), 'many', :f1);
+SELECT count(*) <= 5 AS few_uploads_remembered FROM pg_backend_memory_contexts WHERE name = 'modelreg upload';
+SELECT modelreg_delete_model('many');
 CREATE FUNCTION attempt(statement text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
 	EXECUTE statement;
@@ -100,9 +120,9 @@ EXCEPTION WHEN OTHERS THEN
 	RETURN SQLSTATE || ' ' || SQLERRM;
 END $$;
 SELECT left(path, 20) AS path, attempt(format('SELECT modelreg_register_files(ARRAY[%L], ARRAY[up(''x'')], ''bad'', performance_metrics => ''{"f1": 1}'')', path))
-FROM unnest(ARRAY['', '/', '/etc/passwd', 'a/', 'a//b', '.', '..', './a', '../a', 'a/../b', 'a/..', 'a\b', E'a\nb', repeat('p', 1025)]) AS path;
+FROM unnest(ARRAY['', '/', '/etc/passwd', 'a/', 'a//b', '.', '..', './a', '../a', 'a/../b', 'a/..', 'a\b', E'a\nb', 'C:/Windows/x', repeat('p', 1025)]) AS path;
 SELECT left(path, 20) AS path, attempt(format('SELECT modelreg_register_files(ARRAY[%L], ARRAY[up(''x'')], ''good'', performance_metrics => ''{"f1": 1}'')', path))
-FROM unnest(ARRAY['...', '.hidden', 'a..b/c', '-', '~', 'con', ' a ', repeat('p', 1024)]) AS path;
+FROM unnest(ARRAY['...', '.hidden', 'a..b/c', '-', '~', 'con', ' a ', 'a:b', 'b/c:d', repeat('p', 1024)]) AS path;
 SELECT model_name, count(*) FROM modelreg_list() GROUP BY model_name ORDER BY model_name;
 
 -- Roles: uploads of one's own; readers read
@@ -148,6 +168,20 @@ INSERT INTO modelreg.version_file SELECT model_id, 'backdoor.py', sha256('w'), 1
 INSERT INTO modelreg.version_file VALUES ('nobody', 'a', sha256('w'), 1);
 SELECT * FROM found() ORDER BY 1;
 ROLLBACK;
+-- rows that no registration would have made are findings, not errors
+BEGIN;
+INSERT INTO modelreg.version_file SELECT model_id, path || '/z', sha256, artifact_size FROM modelreg.version_file WHERE path = 'f';
+INSERT INTO modelreg.version_file SELECT model_id, 'short', '\x00', 0 FROM modelreg.version_file WHERE path = 'a"b';
+INSERT INTO modelreg.version_file SELECT model_id, '../../etc/passwd', sha256, -1 FROM modelreg.version_file WHERE path = 'MLmodel';
+SELECT * FROM found() ORDER BY 1;
+SAVEPOINT s;
+SELECT modelreg_load(model_id, path => path) FROM modelreg.version_file WHERE path = 'short'; -- error
+ROLLBACK;
+-- of many damaged files some are named
+BEGIN;
+INSERT INTO modelreg.version_file SELECT f.model_id, 'file ' || to_char(i, 'FM000'), sha256(int4send(i)), 1 FROM modelreg.version_file AS f, generate_series(1, 200) AS i WHERE f.path = 'f';
+SELECT * FROM found() ORDER BY 1;
+ROLLBACK;
 BEGIN;
 ALTER TABLE modelreg.version_file DISABLE TRIGGER USER;
 UPDATE modelreg.version_file SET sha256 = sha256('flavors: {}') WHERE path = 'f';
@@ -174,6 +208,19 @@ ALTER TABLE modelreg.chunk_piece ENABLE ALWAYS TRIGGER chunk_piece_statement_gua
 SELECT file_count FROM modelreg_register_files('{w}', ARRAY[up(:'weights')], 'healer', :f1);
 SELECT modelreg_load(:'id', path => 'weights/model.bin') = :'weights' AS whole;
 SELECT count(*) FROM modelreg_verify() WHERE NOT ok;
+ROLLBACK;
+
+-- What row-level security hides is in no view
+BEGIN;
+ALTER TABLE modelreg.model_version ENABLE ROW LEVEL SECURITY;
+CREATE POLICY but_net ON modelreg.model_version FOR SELECT TO modelreg_reader USING (model_name <> 'net');
+SET LOCAL ROLE regress_modelreg_reader;
+SELECT count(*) FILTER (WHERE m LIKE 'net%') AS hidden, count(*) > 0 AS others FROM modelreg.artifact_health, unnest(model_ids) AS m;
+SELECT count(*) FROM modelreg.storage_usage WHERE model_name = 'net';
+SAVEPOINT s;
+\set VERBOSITY sqlstate
+SELECT modelreg_load(:'id', path => 'MLmodel'); -- error
+\set VERBOSITY default
 ROLLBACK;
 
 -- Cleanup keeps what a file uses, and takes it when the version is gone

@@ -34,6 +34,7 @@ SELECT properties FROM modelreg_update(:'p', properties => '{"d": "x", "a": [2]}
 SELECT properties FROM modelreg_update(:'p', properties => '{"a": null, "nobody": null}');
 SELECT properties FROM modelreg_update(:'p', notes => 'n', properties => NULL);
 SELECT properties FROM modelreg_update(:'p', properties => '{}');
+SELECT v.properties, u.properties AS updated FROM modelreg_register('q', 'q', performance_metrics => '{"f1": 1}', properties => '{"a": null}') AS v, modelreg_update(v.model_id, properties => '{"b": 1}') AS u;
 SELECT properties FROM modelreg_update(:'p', properties => '{"b": null, "d": null}');
 SELECT event, old_values -> 'properties' AS old, new_values -> 'properties' AS new FROM modelreg_history('p') WHERE event = 'update' AND new_values ? 'properties';
 UPDATE modelreg.model_version SET properties = '{"raw": 1}' WHERE model_id = :'p';

@@ -83,7 +83,7 @@ SELECT bool_and(artifact_size = i) AS sizes, bool_and(checksum = encode(sha256(d
 FROM several, modelreg_register_upload(id, 'several ' || i, :f1);
 
 -- expected_size
-SELECT modelreg_upload_begin(0); -- error
+SELECT FROM modelreg_upload_abort(modelreg_upload_begin(0));
 SELECT modelreg_upload_begin(-1); -- error
 SELECT modelreg_upload_begin(10) AS id \gset
 SELECT modelreg_upload_append(:'id', '\x000102030405');
@@ -189,7 +189,7 @@ SELECT modelreg_upload_status('00000000-0000-7000-8000-000000000000'); -- error
 SELECT modelreg_upload_abort('00000000-0000-7000-8000-000000000000'); -- error
 SELECT modelreg_register_upload('00000000-0000-7000-8000-000000000000', 'm', :f1); -- error
 SELECT modelreg_upload_append(NULL, 'x'); -- error
-SELECT modelreg_upload_begin(0); -- error
+SELECT modelreg_upload_begin(-1); -- error
 SELECT modelreg_upload_begin(1) AS id \gset
 SELECT modelreg_upload_append(:'id', NULL); -- error
 SELECT modelreg_upload_append(:'id', 'x', 1); -- error

@@ -55,7 +55,7 @@ is(told($edit), '', 'stage: no edits');
 my $alias = sprintf "SELECT modelreg_set_alias($find, 'champion');", '1.0.0';
 is(told($alias), 'alias version champion', 'stage: an alias');
 is(told($alias), '', 'stage: nothing where the alias stays');
-is(told(q{SELECT modelreg_drop_alias('m', 'champion')}), 'alias version champion', 'stage: an alias that is dropped');
+is(told(q{SELECT modelreg_drop_alias('m', 'champion')}), 'alias none champion', 'stage: an alias that is dropped names nothing');
 is(told($raw), 'stage version staging', 'stage: a move by plain SQL');
 is(told($delete), 'delete version staging', 'stage: a deletion');
 is(told($rename), '', 'stage: no rename');
