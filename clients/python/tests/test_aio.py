@@ -23,6 +23,7 @@ from modelreg import (
     DeploymentStage,
     InvalidArgumentError,
     ModelRegistry,
+    ModelVersion,
     NotAllowedError,
     NotFoundError,
     RegistryConfig,
@@ -344,6 +345,59 @@ def test_bad_sources(dsn: str) -> None:
         for source in (connection, 1, "./models"):
             with pytest.raises(ConfigurationError):
                 AsyncModelRegistry(source)  # type: ignore[arg-type]
+
+
+def test_what_the_other_registry_refuses(dsn: str, model: str) -> None:
+    async def never(version: ModelVersion) -> bool:
+        return False
+
+    async def work() -> None:
+        async with AsyncModelRegistry(RegistryConfig(dsn)) as registry:
+            version = await registry.register_model(
+                {"a": 1}, "test", None, METRICS, model_name=model
+            )
+            with pytest.raises(InvalidArgumentError, match="plain function"):
+                await registry.load_model(version.model_id, trusted=never)
+            with pytest.raises(InvalidArgumentError, match="list of texts"):
+                await registry.compare_models(version.model_id)
+            with pytest.raises(InvalidArgumentError, match="one artifact"):
+                await registry.load_bytes(version.model_id, "a")
+            await registry.set_alias(version.model_id, "nightly_20261126_020000")
+            assert await registry.load_model(f"{model}@nightly_20261126_020000") == {"a": 1}
+            assert await registry.get_model_info(f"{model}@nightly_20261126_020000") == version
+        with pytest.raises(ConfigurationError, match="two"):
+            AsyncModelRegistry(RegistryConfig(dsn), RegistryConfig())
+        async with await psycopg.AsyncConnection.connect(dsn) as connection:
+            show = "SHOW modelreg.compression"
+            before = await (await connection.execute(show)).fetchone()
+            await connection.execute("SET LOCAL modelreg.compression = 'zstd'")
+            registry = AsyncModelRegistry(connection, RegistryConfig(enable_compression=False))
+            await registry.register_bytes(
+                b"x", "test", performance_metrics=METRICS, model_name=model
+            )
+            await connection.commit()
+            assert await (await connection.execute(show)).fetchone() == before
+            await connection.execute("SET client_encoding = 'SQL_ASCII'")
+            with pytest.raises(ConfigurationError, match="SQL_ASCII"):
+                await registry.get_model_info(model)
+
+    run(work())
+
+
+def test_refused_directory(dsn: str, model: str, sql: Any, tmp_path: Path) -> None:
+    """Nobody can go on with the uploads of a directory: they do not stay."""
+    (tmp_path / "a").write_bytes(b"a")
+    (tmp_path / "b").write_bytes(b"b")
+
+    async def work() -> None:
+        async with AsyncModelRegistry(dsn) as registry:
+            arguments = {"version": "1.0.0", "performance_metrics": METRICS, "model_name": model}
+            await registry.register_directory(tmp_path, "test", **arguments)
+            with pytest.raises(ValueError, match="exists"):
+                await registry.register_directory(tmp_path, "test", **arguments)
+
+    run(work())
+    assert sql.execute("SELECT count(*) FROM modelreg.upload").fetchone() == (0,)
 
 
 def test_lost_connection(

@@ -7,6 +7,7 @@ import os
 import pickle
 import threading
 import time
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from modelreg import (
     CancelledError,
     ConfigurationError,
     ConnectionFailedError,
+    InvalidArgumentError,
     ModelRegistry,
     NotFoundError,
     NotInstalledError,
@@ -444,6 +446,15 @@ def test_password_is_not_told():
         create_default_registry("host=x password=secret nonsense")
     assert "secret" not in str(caught.value)
     assert "secret" not in repr(RegistryConfig(registry_root="password=secret"))
+    for dsn in (
+        "host=x password=very secret",
+        "postgresql+psycopg2://somebody:secret@host/database",
+        "mysql://somebody:secret@host",
+        "somebody:secret@host/database",
+    ):
+        with pytest.raises(ConfigurationError) as caught:
+            create_default_registry(dsn)
+        assert "secret" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_max_versions(open_registry, roles, model, sql):
@@ -521,6 +532,8 @@ def test_compression(dsn, model, sql, compression, kind):
 def test_errors_can_be_pickled(registry):
     with pytest.raises(NotFoundError) as caught:
         registry.load_model("nobody")
+    caught.value.upload_id = "an upload"
+    assert pickle.loads(pickle.dumps(caught.value)).upload_id == "an upload"
     again = pickle.loads(pickle.dumps(caught.value))
     assert (type(again), str(again), again.sqlstate, again.hint) == (
         NotFoundError, str(caught.value), "42704", caught.value.hint,
@@ -537,3 +550,58 @@ def test_independent(registry, database, dsn, model):
         with joined.independent() as other:
             assert other.list_versions(model_name=model)
             assert pid_of(other) != connection.info.backend_pid
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_encoding_of_the_environment(dsn, model, monkeypatch, encoding):
+    monkeypatch.setenv("PGCLIENTENCODING", encoding)
+    with ModelRegistry(dsn) as registry:
+        version = register(registry, model, notes="\N{SNOWMAN}")
+        assert registry.get_model_info(version.model_id).notes == "\N{SNOWMAN}"
+        registry.update_deployment_stage(version.model_id, "production")
+        with registry.watch(model, timeout=0) as versions:
+            assert [v.notes for v in versions] == ["\N{SNOWMAN}"]
+
+
+def test_encoding_of_the_callers_connection(dsn, model):
+    """Found out before anything is sent, and not when it cannot be taken back."""
+    with psycopg.connect(dsn, client_encoding="LATIN1", autocommit=True) as connection:
+        registry = ModelRegistry(connection)
+        assert register(registry, model, notes="\xe4").notes == "\xe4"
+        with pytest.raises(InvalidArgumentError, match="client_encoding"):
+            register(registry, model, notes="\N{SNOWMAN}")
+        assert len(registry.list_versions(model_name=model)) == 1
+        connection.execute("SET client_encoding = 'SQL_ASCII'")
+        with pytest.raises(ConfigurationError, match="SQL_ASCII"):
+            register(registry, model)
+        connection.execute("SET client_encoding = 'UTF8'")
+        assert len(registry.list_versions(model_name=model)) == 1
+    pool_module = pytest.importorskip("psycopg_pool")
+    with pool_module.ConnectionPool(
+        dsn, min_size=1, max_size=1, kwargs={"client_encoding": "SQL_ASCII"}, open=True
+    ) as pool:
+        for _ in range(3):
+            with pytest.raises(ConfigurationError, match="SQL_ASCII"):
+                register(ModelRegistry(pool), model)
+
+
+def test_settings_of_the_callers_transaction(dsn, model):
+    """What the caller has set for the transaction does not outlive it."""
+    with psycopg.connect(dsn) as connection:
+        show = "SHOW modelreg.compression"
+        (before,) = connection.execute(show).fetchone()
+        connection.execute("SET LOCAL modelreg.compression = 'zstd'")
+        register(ModelRegistry(connection, RegistryConfig(enable_compression=False)), model)
+        assert connection.execute(show).fetchone() == ("zstd",)
+        connection.commit()
+        assert connection.execute(show).fetchone() == (before,)
+
+
+def test_nothing_is_prepared_where_that_is_switched_off(dsn, model):
+    """As for a pooler that gives each transaction another session."""
+    with psycopg.connect(dsn, prepare_threshold=None) as connection:
+        registry = ModelRegistry(connection)
+        register(registry, model, bytes(3_000_000))
+        for _ in range(10):
+            registry.find_latest(model_name=model)
+        assert connection.execute("SELECT FROM pg_prepared_statements").fetchall() == []

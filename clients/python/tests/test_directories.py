@@ -10,6 +10,7 @@ import pytest
 
 from conftest import METRICS, superuser
 from modelreg import (
+    AlreadyExistsError,
     ChecksumError,
     FileEntry,
     InvalidArgumentError,
@@ -17,7 +18,6 @@ from modelreg import (
     NotFoundError,
     UnsupportedError,
 )
-from modelreg.preparing import check_manifest
 from modelreg.streaming import manifest, parse_manifest
 
 MB = 1024 * 1024
@@ -207,6 +207,10 @@ def test_what_cannot_be_registered(registry, tmp_path, model):
     with pytest.raises(InvalidArgumentError):
         register(registry, tmp_path, model)
     (tmp_path / "back\\slash").unlink()
+    (tmp_path / "line\nbreak").write_bytes(b"x")
+    with pytest.raises(InvalidArgumentError, match="not a file that can"):
+        register(registry, tmp_path, model)
+    (tmp_path / "line\nbreak").unlink()
     (tmp_path / os.fsdecode(b"not \xff utf-8")).write_bytes(b"x")
     with pytest.raises(InvalidArgumentError):
         register(registry, tmp_path, model)
@@ -267,4 +271,65 @@ def test_damaged_file(registry, directory, model, sql, tmp_path):
         registry.load_bytes(version.model_id, entry.path)
     assert registry.load_bytes(version.model_id, "MLmodel") == FILES["MLmodel"]
     assert not (tmp_path / "target").exists()
-    assert check_manifest(version, registry.load_bytes(version.model_id))
+    assert parse_manifest(registry.load_bytes(version.model_id))
+
+
+def test_refused_at_the_end(registry, directory, model, sql):
+    """Nobody can go on with the uploads of a directory: they do not stay."""
+
+    def uploads():
+        return sql.execute("SELECT count(*) FROM modelreg.upload").fetchone()
+
+    before = uploads()
+    register(registry, directory, model, version="1.0.0")
+    with pytest.raises(AlreadyExistsError):
+        register(registry, directory, model, version="1.0.0")
+    with (
+        psycopg.connect(sql.info.dsn, autocommit=True) as connection,
+        pytest.raises(AlreadyExistsError),
+    ):
+        register(ModelRegistry(connection), directory, model, version="1.0.0")
+    assert uploads() == before
+
+
+def test_resume_into_somebody_elses_directory(registry, directory, model, tmp_path):
+    version = register(registry, directory, model)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / f".target.{version.checksum[:16]}.part").symlink_to(elsewhere)
+    target = registry.download(version.model_id, tmp_path / "target", resume=True)
+    assert not target.is_symlink()
+    assert (target / "MLmodel").read_bytes() == FILES["MLmodel"]
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_path_in_what_is_no_directory(registry, model, tmp_path):
+    """Said before all of its bytes are fetched."""
+    version = registry.register_bytes(
+        bytes(3 * MB), "x", model_name=model, performance_metrics=METRICS
+    )
+    calls = []
+    for fetch in (
+        lambda: registry.load_bytes(version.model_id, "a", progress=lambda *_: calls.append(1)),
+        lambda: registry.download(version.model_id, tmp_path / "x", path="a"),
+    ):
+        with pytest.raises(InvalidArgumentError, match="one artifact"):
+            fetch()
+    assert not calls
+    assert not (tmp_path / "x").exists()
+
+
+def test_names_that_the_file_system_takes_for_one(registry, model, tmp_path):
+    """As those do that do not know upper case; here by a link."""
+    source, target = tmp_path / "source", tmp_path / "target"
+    for name in ("Data", "data"):
+        (source / name).mkdir(parents=True)
+        (source / name / "x").write_text(name)
+    version = register(registry, source, model)
+    (target / "Data").mkdir(parents=True)
+    (target / "data").symlink_to("Data")
+    with pytest.raises(UnsupportedError, match="'Data/x' and 'data/x' are one file here"):
+        registry.download(version.model_id, target)
+    (target / "data").unlink()
+    registry.download(version.model_id, target)
+    assert [(target / name / "x").read_text() for name in ("Data", "data")] == ["Data", "data"]

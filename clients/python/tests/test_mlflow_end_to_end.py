@@ -167,6 +167,28 @@ def test_user_interface_is_served(server: str) -> None:
     assert json.load(caught.value)["error_code"] == "RESOURCE_DOES_NOT_EXIST"
 
 
+def test_refusal_arrives_at_once(server: str, database: str) -> None:
+    """MLflow's clients repeat for minutes what is answered with 500, as INVALID_STATE is."""
+    api = "/api/2.0/mlflow"
+    with superuser(database) as connection:
+        for stage in ("production", "development"):
+            connection.execute(
+                "SELECT modelreg_register('x', 'forest', model_name => 'exclusive',"
+                " performance_metrics => '{\"f1\": 1}', deployment_stage => %s)",
+                (stage,),
+            )
+    path = f"{api}/model-versions/transition-stage"
+    move = {"name": "exclusive", "version": "2", "stage": "Production"}
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        call(server, path, {**move, "archive_existing_versions": False})
+    assert caught.value.code == 409
+    answer = json.load(caught.value)
+    assert answer["error_code"] == "INVALID_STATE"
+    assert "archive_existing_versions=True" in answer["message"]
+    moved = call(server, path, {**move, "archive_existing_versions": True})
+    assert moved["model_version"]["current_stage"] == "Production"
+
+
 def test_server_does_not_connect_elsewhere(server: str) -> None:
     """A client must not be able to make the server connect, with its passwords, to some host."""
     api = "/api/2.0/mlflow"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -296,13 +297,22 @@ def test_file_store(
 ) -> None:
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     source = f"file://{tmp_path}/mlruns"
+    monkeypatch.chdir(tmp_path)
     client = MlflowClient(tracking_uri=source, registry_uri=source)
+    run = client.create_run("0")
+    client.log_metric(run.info.run_id, "accuracy", 0.5)
     client.create_registered_model("m", {"k": "v"}, "text")
     place = write_model(tmp_path / "model")
-    client.create_model_version("m", str(place), tags={"t": "1"})
+    client.create_model_version("m", str(place), run.info.run_id, tags={"t": "1"})
     client.set_registered_model_alias("m", "champion", "1")
+    (tmp_path / "mlflow.db").unlink(missing_ok=True)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///elsewhere.db")
     report = import_mlflow(source, registry)
     assert report.ok
+    assert os.environ["MLFLOW_TRACKING_URI"] == "sqlite:///elsewhere.db"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mlruns", "model"]
+    (found,) = registry.list_versions(model_name="m")
+    assert found.performance_metrics == {"accuracy": 0.5}
     version = target.get_model_version_by_alias("m", "champion")
     assert (version.version, version.tags) == (1, {"t": "1"})
 

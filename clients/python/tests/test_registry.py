@@ -6,6 +6,7 @@ import enum
 import hashlib
 import pickle
 import threading
+import time
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -24,6 +25,7 @@ from modelreg import (
     ProtectedError,
     UnsupportedError,
 )
+from modelreg.preparing import registration
 
 
 class Detector:
@@ -306,6 +308,82 @@ def test_an_at_in_the_name(registry, model):
     assert registry.load_model(f"{name}@live") == b"at"
 
 
+def test_alias_that_ends_like_a_model_id(registry, model):
+    version = register(registry, model, b"nightly")
+    reference = f"{model}@nightly_20261126_020000"
+    assert registry.get_model_info(reference) is None
+    with pytest.raises(NotFoundError):
+        registry.load_model(reference)
+    registry.set_alias(version.model_id, "nightly_20261126_020000")
+    assert registry.get_model_info(reference) == version
+    assert registry.load_model(reference) == b"nightly"
+
+
+def test_reference_that_is_no_text(registry):
+    for call in (registry.get_model_info, registry.load_model, registry.delete_model):
+        with pytest.raises(InvalidArgumentError, match="model_id"):
+            call(5)
+
+
+def test_what_pandas_has(registry, model):
+    pandas = pytest.importorskip("pandas")
+    created = pandas.Timestamp("2026-01-02 03:04:05.678901234")
+    version = register(
+        registry,
+        model,
+        performance_metrics=pandas.Series({"a": 0.5}),
+        tags=pandas.Series(["x"]),
+        created_at=created,
+    )
+    assert version.created_at == datetime(2026, 1, 2, 3, 4, 5, 678901).astimezone()
+    assert (version.performance_metrics, version.tags) == ({"a": 0.5}, ["x"])
+    found = registry.find_latest(model_name=model, min_performance=pandas.Series({"a": 0.4}))
+    assert found == version
+    assert registry.history(model_name=model, since=created)
+    assert registry.list_versions(model_name=model, min_performance={}) == [version]
+
+
+def test_no_model_type(registry):
+    with pytest.raises(InvalidArgumentError, match="model_type"):
+        registry.register_bytes(b"x", None, performance_metrics=METRICS)
+
+
+def test_arguments_that_can_be_read_once():
+    """A registration that lost its connection is sent again, with all of them."""
+    arguments = registration("x", tags=iter(["a"]), parent_ids=iter(["b"]))
+    assert (arguments["tags"], arguments["parent_ids"]) == (["a"], ["b"])
+
+
+def test_numbers_of_others(registry, model, sql):
+    """Numbers that Python cannot make an int of are no reason to list nothing."""
+    sql.execute(
+        "SELECT FROM modelreg_register('x', 'x', model_name => %s, model_config =>"
+        ' \'{"a": 1e5000, "b": 12345678901234567890}\', performance_metrics => \'{"a": 1e300}\')',
+        [model],
+    )
+    (version,) = registry.list_versions(model_name=model)
+    assert version.model_config == {"a": float("inf"), "b": 12345678901234567890}
+    assert version.performance_metrics == {"a": 1e300}
+    assert registry.history(model_name=model)
+
+
+def test_times_without_a_zone_are_local(registry, model, sql, monkeypatch):
+    """Wherever the server, and its session, are."""
+    monkeypatch.setenv("TZ", "Pacific/Auckland")
+    time.tzset()
+    try:
+        version = register(registry, model)
+        assert registry.history(model_name=model, since=datetime.now() - timedelta(minutes=5))
+        assert not registry.history(model_name=model, since=datetime.now() + timedelta(minutes=5))
+        created = datetime(2026, 1, 2, 3, 4)
+        again = register(registry, model, created_at=created)
+        assert again.created_at == created.astimezone()
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert version.registered_at.tzinfo == timezone.utc
+
+
 def test_cleanup(open_registry, model):
     registry = open_registry(max_versions=2)
     ids = [register(registry, model, bytes([i + 1])).model_id for i in range(5)]
@@ -401,9 +479,14 @@ def test_numbers_of_numpy(registry, model):
         {"model_config": [1]},
         {"parent_ids": ["nobody"]},
         {"created_at": datetime(1, 1, 1)},
+        {"created_at": "2026-01-02"},
+        {"performance_metrics": {"a": 10**400}},
+        {"performance_metrics": [("a", 1)]},
+        {"notes": 5},
+        {"tags": [5]},
         {"properties": {"modelreg.serializer": "pickle"}},
     ],
-    ids=str,
+    ids=lambda bad: str(bad)[:40],
 )
 def test_bad_arguments(registry, model, bad):
     before = len(registry.list_versions())

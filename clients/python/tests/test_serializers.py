@@ -21,6 +21,7 @@ from modelreg import (
     VersionMismatchWarning,
     serializers,
 )
+from modelreg.preparing import serialize
 
 CLASSIC = ["bytes", "onnx", "safetensors", "file", "skops", "joblib", "pickle"]
 
@@ -326,6 +327,11 @@ assert serializers.names().count("pickle") == 1
         [sys.executable, "-c", program, dsn], env=environment, capture_output=True, text=True
     )
     assert "is no serializer" in result.stderr
+    (info / "entry_points.txt").write_text("[modelreg.serializers]\nlower = upper:Upper\n")
+    result = subprocess.run(
+        [sys.executable, "-c", program, dsn], env=environment, capture_output=True, text=True
+    )
+    assert "a serializer with the name" in result.stderr
 
 
 def test_without_optional_libraries(dsn, tmp_path):
@@ -382,3 +388,37 @@ def test_a_serializer_is_abstract():
     with pytest.raises(TypeError):
         Serializer()
     assert issubclass(MissingExtraError, ImportError)
+
+
+def test_tensor_that_is_called_as_the_formats_own(registry, model):
+    """safetensors would write what cannot be read."""
+    numpy = pytest.importorskip("numpy")
+    arrays = {"__metadata__": numpy.arange(3)}
+    version = register(registry, model, arrays)
+    assert version.serializer == "pickle"
+    assert list(registry.load_model(version.model_id)) == ["__metadata__"]
+    with pytest.raises(SerializationError):
+        register(registry, model, arrays, serializer="safetensors")
+
+
+def test_memory_in_steps(registry, model):
+    version = register(registry, model, memoryview(b"abcdef")[::2])
+    assert registry.load_model(version.model_id) == b"ace"
+
+
+def test_serializer_that_goes_back():
+    """All is registered, wherever in the file it ended."""
+
+    class WithHeader(Serializer):
+        name = "with header"
+
+        def dump(self, obj, file):
+            file.write(b"?" + obj)
+            file.seek(0)
+            file.write(b"!")
+
+        def load(self, file, *, trusted_types=()):
+            return file.read()
+
+    with serialize(b"body", WithHeader(), None) as payload:
+        assert payload.read_all() == b"!body"

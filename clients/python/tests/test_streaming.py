@@ -11,6 +11,8 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -26,6 +28,7 @@ from modelreg import (
     NotFoundError,
     RegistryConfig,
 )
+from modelreg.streaming import Payload
 
 MB = 1024 * 1024
 SIZE = 35 * MB + 123_456  # more than is sent between two commits
@@ -389,6 +392,39 @@ def test_refused_at_the_end(registry, model, large_file):
     assert version.checksum == CHECKSUM
 
 
+def test_refused_at_once(registry, model, large_file):
+    """What the client itself can tell is told before all is sent."""
+    calls = []
+    for bad in ({"performance_metrics": {"a": float("nan")}}, {"tags": "one"}):
+        with pytest.raises(InvalidArgumentError) as caught:
+            registry.register_file(
+                large_file,
+                "x",
+                **{"model_name": model, "performance_metrics": METRICS, **bad},
+                progress=lambda done, total: calls.append(done),
+            )
+        assert caught.value.upload_id is None
+    assert calls == []
+
+
+def test_files_of_whole_parts_are_closed(tmp_path):
+    """Or a directory of them would have them all open at once."""
+    for name in "abc":
+        (tmp_path / name).write_bytes(bytes(2 * MB))
+    before = os.listdir("/proc/self/fd")
+    with Payload.of_paths([tmp_path / name for name in "abc"]) as payloads:
+        for payload in payloads:
+            assert payload.read(0, MB) + payload.read(MB, MB) == bytes(2 * MB)
+        assert os.listdir("/proc/self/fd") == before
+
+
+def test_file_that_is_open_for_text(registry, model):
+    with pytest.raises(InvalidArgumentError, match="'rb'"):
+        registry.register_file(
+            io.StringIO("text"), "x", model_name=model, performance_metrics=METRICS
+        )
+
+
 def test_file_becomes_shorter(registry, model, tmp_path):
     path = tmp_path / "shrinks"
     path.write_bytes(LARGE[: 5 * MB])
@@ -504,6 +540,60 @@ def test_resumed_download_of_damaged_bytes(registry, large_id, tmp_path):
         assert list(tmp_path.iterdir()) == [path]
 
 
+def test_download_that_cannot_be_put_in_its_place(registry, model, tmp_path):
+    path = tmp_path / "taken"
+    path.write_bytes(b"x")
+    version = registry.register_file(path, "x", model_name=model, performance_metrics=METRICS)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(IsADirectoryError):
+        registry.download(version.model_id, tmp_path)
+    assert os.listdir(tmp_path) == ["taken"]
+
+
+def test_long_file_name(registry, model, tmp_path):
+    path = tmp_path / ("\N{SNOWMAN}" * 85)
+    path.write_bytes(b"x")
+    version = registry.register_file(path, "x", model_name=model, performance_metrics=METRICS)
+    (tmp_path / "target").mkdir()
+    for resume in (False, True):
+        found = registry.download(version.model_id, tmp_path / "target", resume=resume)
+        assert found.name == path.name
+        assert os.listdir(tmp_path / "target") == [path.name]
+
+
+@pytest.mark.parametrize("kind", ["symlink", "dangling", "hard link", "pipe", "another's"])
+def test_resume_of_what_others_put_there(registry, model, tmp_path, monkeypatch, kind):
+    """The name of the part can be guessed. What has it must not be written through."""
+    version = registry.register_bytes(b"wanted", "x", model_name=model, performance_metrics=METRICS)
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"")
+    part = tmp_path / f".target.{version.checksum[:16]}.part"
+    held = os.open(victim, os.O_WRONLY)
+    if kind == "symlink":
+        part.symlink_to(victim)
+    elif kind == "dangling":
+        part.symlink_to(tmp_path / "nowhere")
+    elif kind == "hard link":
+        os.link(victim, part)
+    elif kind == "another's":
+        # Who has it open, and can write to it when it was verified.
+        part.write_bytes(b"want")
+        os.close(held)
+        held = os.open(part, os.O_WRONLY)
+        owner = os.geteuid()
+        monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    else:
+        os.mkfifo(part)
+    target = registry.download(version.model_id, tmp_path / "target", resume=True)
+    assert not target.is_symlink()
+    assert victim.read_bytes() == b""
+    os.write(held, b"evil")
+    os.close(held)
+    assert target.read_bytes() == b"wanted"
+    assert sorted(os.listdir(tmp_path)) == ["target", "victim"]
+
+
 def test_download_replaces_in_one_step(registry, large_id, model, tmp_path):
     path = tmp_path / "x"
     path.write_bytes(b"old")
@@ -523,7 +613,9 @@ def _umask():
     return mask
 
 
-@pytest.mark.parametrize("name", ["../evil", "/etc/evil", "..", "", "a/b", "c:\\evil", "nul\x01"])
+@pytest.mark.parametrize(
+    "name", ["../evil", "/etc/evil", "..", "", "a/b", "c:\\evil", "nul\x01", ".bashrc"]
+)
 def test_names_of_others(registry, model, tmp_path, sql, name):
     """The name that a version was registered under leads nowhere else."""
     version = registry.register_bytes(b"x", "x", model_name=model, performance_metrics=METRICS)
@@ -533,6 +625,7 @@ def test_names_of_others(registry, model, tmp_path, sql, name):
     )
     path = registry.download(version.model_id, tmp_path)
     assert path.parent == tmp_path
+    assert not path.name.startswith(".")
     assert [p.parent for p in tmp_path.rglob("*")] == [tmp_path]
 
 
@@ -646,3 +739,39 @@ ModelRegistry(sys.argv[1]).download(sys.argv[2], sys.argv[3], progress=True)
     os.close(terminal)
     assert process.wait() == 0
     assert b"100%" in shown
+
+
+def test_pool_that_has_none_to_lend(dsn, model):
+    """The pool has waited as long as it was told to: no use to wait again and again."""
+    pool_module = pytest.importorskip("psycopg_pool")
+    with pool_module.ConnectionPool(dsn, min_size=1, max_size=1, timeout=0.2, open=True) as pool:
+        with pool.connection():
+            started = time.monotonic()
+            with pytest.raises(ConnectionFailedError, match="couldn't get a connection"):
+                ModelRegistry(pool).register_bytes(
+                    LARGE[: 2 * MB], "x", model_name=model, performance_metrics=METRICS
+                )
+            assert time.monotonic() - started < 1
+        ModelRegistry(pool).register_bytes(
+            LARGE[: 2 * MB], "x", model_name=model, performance_metrics=METRICS
+        )
+
+
+def test_two_resume_the_same_download(dsn, large_id, tmp_path):
+    def download(_):
+        with ModelRegistry(dsn) as registry:
+            return registry.download(large_id, tmp_path / "x", progress=together, resume=True)
+
+    barrier = threading.Barrier(2)
+
+    def together(done, total):
+        # Both are in the same file before one of them is done.
+        if done == total and not barrier.broken:
+            with contextlib.suppress(threading.BrokenBarrierError):
+                barrier.wait(5)
+
+    (tmp_path / f".x.{CHECKSUM[:16]}.part").write_bytes(LARGE[:MB])
+    with ThreadPoolExecutor() as pool:
+        assert list(pool.map(download, range(2))) == [tmp_path / "x"] * 2
+    assert os.listdir(tmp_path) == ["x"]
+    assert (tmp_path / "x").read_bytes() == LARGE

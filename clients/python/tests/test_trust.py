@@ -173,7 +173,14 @@ def test_trusted_digests(registry, open_registry, model, crater, serializer, siz
 
 def test_trust_that_is_none(registry, open_registry, model):
     version = register(registry, model, [1])
-    for bad in (version.checksum, {"latest"}, {version.model_id}, {version.checksum[:-1]}):
+    for bad in (
+        version.checksum,
+        {"latest"},
+        {version.model_id},
+        {version.checksum[:-1]},
+        b"x",
+        [5],
+    ):
         with pytest.raises(InvalidArgumentError):
             registry.load_model(version.model_id, trusted=bad)
         with pytest.raises(InvalidArgumentError):
@@ -210,4 +217,19 @@ def test_serializer_recorded_by_others(registry, model, crater, sql):
     with pytest.raises(UntrustedError):
         registry.load_model(version.model_id, trusted=set())
     assert registry.load_model(version.model_id, serializer="bytes")
+    assert not crater.exists()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_trust_that_must_be_awaited(registry, model, crater, serializer, size):
+    """The coroutine is true, whatever the function would say."""
+
+    async def never(version):
+        return False
+
+    version = register(registry, model, Bomb(crater, os.urandom(size)), serializer=serializer)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(InvalidArgumentError, match="plain function"):
+            registry.load_model(version.model_id, trusted=never)
     assert not crater.exists()

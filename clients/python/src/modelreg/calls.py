@@ -62,12 +62,16 @@ def _plain(value: Any) -> Any:
 
 def metrics_text(metrics: Mapping[str, Any], what: str = "performance_metrics") -> str:
     """Metrics as JSON, each a finite number."""
+    if not callable(getattr(metrics, "items", None)):
+        raise InvalidArgumentError(f"{what} is a dict, not a {type(metrics).__name__}")
     numbers: dict[str, float] = {}
     for name, value in metrics.items():
         try:
             number = float(value)
         except (TypeError, ValueError) as error:
             raise InvalidArgumentError(f'{what}: "{name}" is not a number') from error
+        except OverflowError as error:
+            raise InvalidArgumentError(f'{what}: "{name}" is too large') from error
         if not math.isfinite(number):
             raise InvalidArgumentError(
                 f'{what}: "{name}" is {number}',
@@ -78,8 +82,11 @@ def metrics_text(metrics: Mapping[str, Any], what: str = "performance_metrics") 
 
 
 def text(value: str | enum.Enum, what: str) -> str:
-    """The value as text that can be sent. Raises InvalidArgumentError for lone surrogates."""
-    result = as_text(value)
+    """The value as text that can be sent. Raises InvalidArgumentError if it is none."""
+    try:
+        result = as_text(value)
+    except TypeError as error:
+        raise InvalidArgumentError(f"{what}: {error}") from error
     try:
         result.encode()
     except UnicodeEncodeError as error:
@@ -92,6 +99,19 @@ def text_list(values: Iterable[str], what: str) -> list[str]:
     if isinstance(values, str):
         raise InvalidArgumentError(f"{what} is a list of texts, not the text {values!r}")
     return [text(value, what) for value in values]
+
+
+def aware(value: datetime, what: str) -> datetime:
+    """The instant; without a time zone it is local time, and not that of the server's session."""
+    if not isinstance(value, datetime):
+        raise InvalidArgumentError(f"{what} is a datetime, not a {type(value).__name__}")
+    if value.tzinfo is not None:
+        return value
+    try:
+        # pandas's Timestamp cannot do that by itself.
+        return datetime.combine(value.date(), value.time()).astimezone()
+    except (OverflowError, ValueError, OSError) as error:
+        raise InvalidArgumentError(f"{what} is out of range: {error}") from error
 
 
 _CASTS = {
@@ -139,9 +159,18 @@ def _adapt(name: str, value: Any) -> Any:
         return json_text(value, name)
     if cast == "text[]":
         return text_list(value, name)
+    if cast == "timestamptz":
+        return aware(value, name)
     if cast is None:
         return text(value, name)
     return value
+
+
+def check(arguments: Mapping[str, Any]) -> None:
+    """Raises InvalidArgumentError for what call() would refuse."""
+    for name, value in arguments.items():
+        if value is not None:
+            _adapt(name, value)
 
 
 @lru_cache(maxsize=512)

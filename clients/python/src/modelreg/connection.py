@@ -23,7 +23,12 @@ from psycopg.pq import ConnStatus, TransactionStatus
 from psycopg.rows import tuple_row
 
 from modelreg import statements
-from modelreg.errors import ConfigurationError, is_lost_connection, translate
+from modelreg.errors import (
+    ConfigurationError,
+    InvalidArgumentError,
+    is_lost_connection,
+    translate,
+)
 from modelreg.statements import Statement
 
 if TYPE_CHECKING:
@@ -51,15 +56,17 @@ def conninfo(dsn: str | os.PathLike[str] | None) -> str:
         " 'host=… dbname=…'; leave it out to use PGHOST, PGDATABASE …"
     )
     if text and "=" not in text and not text.startswith(("postgresql://", "postgres://")):
+        # Another library's URL, such as postgresql+psycopg://, may have a password in it.
+        named = "this" if "@" in text or "://" in text else f'"{text}"'
         raise ConfigurationError(
-            f'"{text}" is not where a registry is: it is in a database, not in a directory',
+            f"{named} is not where a registry is: it is in a database, not in a directory",
             hint=hint,
         )
     try:
         return psycopg.conninfo.make_conninfo(text)
-    except psycopg.ProgrammingError as error:
-        # The text may have a password in it.
-        raise ConfigurationError("the connection string cannot be understood", hint=hint) from error
+    except psycopg.ProgrammingError:
+        # psycopg's message quotes parts of the text, which may be of a password.
+        raise ConfigurationError("the connection string cannot be understood", hint=hint) from None
 
 
 def conninfo_of(connection: psycopg.BaseConnection[Any]) -> str:
@@ -82,7 +89,12 @@ def connect_arguments(dsn: str) -> dict[str, Any]:
         "conninfo": dsn,
         "autocommit": True,
         "fallback_application_name": "modelreg",
+        # Of libpq's environment or the database there might come one that cannot say all texts.
+        "client_encoding": "UTF8",
     }
+
+
+UNKNOWN_OUTCOME = "Whether the change was made is not known: look before retrying."
 
 
 class Backoff:
@@ -139,6 +151,30 @@ def _readable(fd: int) -> bool:
     return bool(select.select([fd], [], [], 0)[0])
 
 
+def check_encoding(connection: psycopg.BaseConnection[Any]) -> None:
+    """Raises ConfigurationError if psycopg makes no text of what this connection receives.
+
+    Found before anything is sent: afterwards, a registration would have been made.
+    """
+    if connection.pgconn.parameter_status(b"client_encoding") == b"SQL_ASCII":
+        raise ConfigurationError(
+            "the connection's client_encoding is SQL_ASCII, which says nothing about texts",
+            hint="Connect with client_encoding=UTF8.",
+        )
+
+
+@contextmanager
+def encodable() -> Iterator[None]:
+    """Raises InvalidArgumentError for texts that the connection's client_encoding has not."""
+    try:
+        yield
+    except UnicodeEncodeError as error:
+        raise InvalidArgumentError(
+            f"the connection's client_encoding cannot say this text: {error}",
+            hint="Connect with client_encoding=UTF8.",
+        ) from error
+
+
 def cursor(connection: Connection) -> psycopg.Cursor[tuple[Any, ...]]:
     """A plain cursor, whatever factories the caller's connection has."""
     return psycopg.Cursor(connection, row_factory=tuple_row)
@@ -147,7 +183,8 @@ def cursor(connection: Connection) -> psycopg.Cursor[tuple[Any, ...]]:
 def execute(connection: Connection, statement: Statement[T]) -> T:
     """Run a statement on this connection. Raises psycopg's errors."""
     with cursor(connection) as cur:
-        cur.execute(statement.query, statement.params, prepare=statement.prepare, binary=True)
+        with encodable():
+            cur.execute(statement.query, statement.params, prepare=statement.prepare, binary=True)
         return statement.parse(cur.fetchall())
 
 
@@ -184,9 +221,7 @@ class Source(ABC):
                     if not statement.changes and backoff.wait():
                         continue
                     if statement.changes:
-                        error.hint = (
-                            "Whether the change was made is not known: look before retrying."
-                        )
+                        error.hint = UNKNOWN_OUTCOME
                 raise error from caught
 
 
@@ -276,6 +311,7 @@ class ConnectionSource(Source):
 
     def lend(self) -> Iterator[Connection]:
         with self._lock:
+            check_encoding(self._connection)
             yield self._connection
 
 
@@ -300,6 +336,7 @@ class PoolSource(Source):
                     connection.close()
                     dead += 1
                     continue
+                check_encoding(connection)
                 autocommit = connection.autocommit
                 connection.autocommit = True
                 try:
@@ -334,15 +371,17 @@ def make_source(source: SourceArgument, retries: int, settings: dict[str, str]) 
 def session_settings(connection: Connection, settings: Mapping[str, str]) -> Iterator[None]:
     """Give settings of the session other values for the time.
 
-    In a transaction that fails, the server puts them back by itself when that is rolled back.
+    In a transaction that fails, the server puts them back by itself when that is rolled back. In
+    one, they are set for no longer than that, or a SET LOCAL of the caller's would outlive it.
     """
     before = {name: execute(connection, statements.get_setting(name)) for name in settings}
+    local = connection.pgconn.transaction_status == TransactionStatus.INTRANS
     for name, value in settings.items():
-        execute(connection, statements.set_setting(name, value))
+        execute(connection, statements.set_setting(name, value, local))
     try:
         yield
     finally:
         status = connection.pgconn.transaction_status
         if status in (TransactionStatus.IDLE, TransactionStatus.INTRANS):
             for name, old in before.items():
-                execute(connection, statements.set_setting(name, old or None))
+                execute(connection, statements.set_setting(name, old or None, local))

@@ -53,6 +53,7 @@ class ModelregError(Exception):
         return (
             _rebuild,
             (type(self), self.message, self.sqlstate, self.detail, self.hint),
+            {"upload_id": self.upload_id},
         )
 
 
@@ -219,6 +220,8 @@ def translated() -> Iterator[None]:
 
 def is_lost_connection(error: BaseException) -> bool:
     """Whether the error means that the connection is gone, and another may work."""
+    if type(error).__module__.startswith("psycopg_pool"):
+        return False  # it had none to lend, and has waited for one already
     if isinstance(error, psycopg.Error):
         error = translate(error)
     # 28xxx, 3Dxxx (no such role or database) will not get better.

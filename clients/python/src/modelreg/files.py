@@ -9,12 +9,14 @@ import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+import stat
+import unicodedata
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from modelreg.errors import ChecksumError
+from modelreg.errors import ChecksumError, UnsupportedError
 from modelreg.preparing import FILENAME_PROPERTY
 from modelreg.streaming import PART_SIZE, Download, Meter
 from modelreg.types import FileEntry, ModelVersion
@@ -36,7 +38,8 @@ def target_file(version: ModelVersion, destination: str | os.PathLike[str]) -> P
 
 
 def _is_plain(name: str) -> bool:
-    return name not in ("", ".", "..") and not any(char in name for char in "/\\:\0")
+    # Hidden files are settings, of a shell for instance.
+    return name[:1] not in ("", ".") and not any(char in name for char in "/\\:\0")
 
 
 @contextmanager
@@ -46,21 +49,60 @@ def incoming_file(path: Path, size: int, meter: Meter, resume_as: str | None) ->
     resume_as names the bytes: then what an earlier download with that name left is used, and what
     arrived is left if this one fails. Otherwise a failure leaves nothing.
     """
-    partial = path.with_name(f".{path.name}.{resume_as or secrets.token_hex(8)}.part")
-    if resume_as and partial.exists() and partial.stat().st_size > size:
+    partial = _beside(path, resume_as)
+    if resume_as and os.path.lexists(partial) and not _can_go_on(partial, size):
         partial.unlink()
     mode = "r+b" if resume_as and partial.exists() else "x+b"
     try:
-        with partial.open(mode) as sink:
+        with open(partial, mode, opener=_open_itself) as sink:
             download = Download(cast(BinaryIO, sink), size, meter)
             download.feed_what_is_there()
             yield download
+            written = os.fstat(sink.fileno())
+        _replace(partial, path, written)
     except BaseException as error:
         # What was found to be wrong would be wrong the next time as well.
         if not resume_as or isinstance(error, ChecksumError):
             partial.unlink(missing_ok=True)
         raise
-    os.replace(partial, path)
+
+
+def _replace(partial: Path, path: Path, written: os.stat_result) -> None:
+    try:
+        os.replace(partial, path)
+    except FileNotFoundError:
+        # Another process has resumed the same download, and was faster.
+        if not (path.exists() and os.path.samestat(path.stat(), written)):
+            raise
+
+
+def _beside(path: Path, resume_as: str | None) -> Path:
+    """A hidden name in the same directory, not longer than names may be."""
+    name = path.name.encode(errors="surrogateescape")[:200].decode(errors="ignore")
+    return path.with_name(f".{name}.{resume_as or secrets.token_hex(8)}.part")
+
+
+def _can_go_on(partial: Path, size: int) -> bool:
+    """Whether this may be the beginning of so many bytes.
+
+    The name can be guessed: somebody else's link or pipe would have the bytes go elsewhere, or
+    change after they were verified.
+    """
+    found = partial.lstat()
+    return (
+        stat.S_ISREG(found.st_mode)
+        and found.st_nlink == 1
+        and found.st_size <= size
+        and _is_ours(found)
+    )
+
+
+def _is_ours(found: os.stat_result) -> bool:
+    return not hasattr(os, "geteuid") or found.st_uid == os.geteuid()
+
+
+def _open_itself(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
 
 
 @contextmanager
@@ -75,8 +117,12 @@ def incoming_directory(
     if path.is_dir():
         yield path
         return
-    partial = path.with_name(f".{path.name}.{resume_as or secrets.token_hex(8)}.part")
-    partial.mkdir(exist_ok=resume_as is not None)
+    partial = _beside(path, resume_as)
+    if resume_as and partial.is_symlink():
+        partial.unlink()
+    # Of another's directory, the files could be exchanged after they were verified.
+    ours = resume_as is not None and partial.exists() and _is_ours(partial.lstat())
+    partial.mkdir(exist_ok=ours)
     try:
         yield partial
         os.rename(partial, path)
@@ -91,6 +137,26 @@ def file_below(directory: Path, entry: FileEntry) -> Path:
     path = directory.joinpath(*entry.path.split("/"))
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def check_distinct(directory: Path, entries: Iterable[FileEntry]) -> None:
+    """Raises UnsupportedError if the file system has taken two files of a version for one.
+
+    Some do so with names that differ in case, or in how accents are encoded.
+    """
+    alike: dict[str, list[FileEntry]] = {}
+    for entry in entries:
+        key = unicodedata.normalize("NFKC", entry.path).casefold()
+        alike.setdefault(key, []).append(entry)
+    for group in alike.values():
+        if len(group) == 1:
+            continue
+        places = {os.stat(directory / entry.path).st_ino for entry in group}
+        if len(places) < len(group):
+            raise UnsupportedError(
+                f"{' and '.join(repr(entry.path) for entry in group)} are one file here",
+                hint="Download to a file system that tells such names apart.",
+            )
 
 
 def has(path: Path, entry: FileEntry) -> bool:

@@ -236,4 +236,4 @@ def connection_settings(source: object) -> dict[str, Any]:
     defaults = dict(CONNECTION_DEFAULTS)
     if "PGCONNECT_TIMEOUT" in os.environ:
         del defaults["connect_timeout"]
-    return defaults | given
+    return defaults | given | {"client_encoding": "UTF8"}

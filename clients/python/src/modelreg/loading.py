@@ -13,13 +13,21 @@ from modelreg.core import Core, PathArgument, Stage, Type
 from modelreg.preparing import (
     Loaded,
     Opening,
-    check_manifest,
+    check_directory,
     entry_of,
     find,
-    split_reference,
+    readings,
     unknown,
 )
-from modelreg.streaming import Download, Meter, compare_checksum, describe, meter, temporary_file
+from modelreg.streaming import (
+    Download,
+    Meter,
+    compare_checksum,
+    describe,
+    meter,
+    parse_manifest,
+    temporary_file,
+)
 from modelreg.types import FileEntry, ModelVersion, Progress, Trust
 
 
@@ -250,19 +258,26 @@ class Loading(Core):
 
     def _find(self, reference: str, verify: bool) -> tuple[ModelVersion, bytes | None]:
         """A version with its bytes if they are few. Raises NotFoundError."""
-        pair = split_reference(reference)
-        found = self._source.run(
-            statements.load_alias(*pair, verify) if pair else statements.load(reference, verify)
-        )
-        if found is None:
-            raise unknown(reference)
-        return found
+        for pair in readings(reference):
+            found = self._source.run(
+                statements.load_alias(*pair, verify) if pair else statements.load(reference, verify)
+            )
+            if found is not None:
+                return found
+        raise unknown(reference)
 
     def _version(self, reference: str) -> ModelVersion:
-        version = self._source.run(find(reference))
+        version = self._look(reference)
         if version is None:
             raise unknown(reference)
         return version
+
+    def _look(self, reference: str) -> ModelVersion | None:
+        for statement in find(reference):
+            version = self._source.run(statement)
+            if version is not None:
+                return version
+        return None
 
     def _open(
         self, version: ModelVersion, data: bytes | None, opening: Opening, progress: Progress
@@ -298,10 +313,11 @@ class Loading(Core):
         return sink.getvalue()
 
     def _entries(self, version: ModelVersion, verify: bool) -> list[FileEntry]:
+        check_directory(version)
         data = self._receive_bytes(
             version, version.artifact_size, version.checksum, None, verify, None
         )
-        return check_manifest(version, data)
+        return parse_manifest(data)
 
     def _receive_file(
         self,
@@ -343,4 +359,5 @@ class Loading(Core):
                     part = measured.after(done)
                     self._receive_file(version, entry, target, verify, part, resume)
                 done += entry.size
+            files.check_distinct(directory, entries)
         return Path(destination)

@@ -6,6 +6,7 @@ Nothing here talks to a server; the registries with and without await share it.
 from __future__ import annotations
 
 import enum
+import inspect
 import os
 import re
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping
@@ -14,6 +15,7 @@ from datetime import datetime
 from typing import Any, BinaryIO, NamedTuple
 
 from modelreg import serializers, statements
+from modelreg.calls import Statement, aware, check, json_text, text, text_list
 from modelreg.errors import (
     AlreadyExistsError,
     ConfigurationError,
@@ -26,8 +28,7 @@ from modelreg.errors import (
     warn_caller,
 )
 from modelreg.serializers import Serializer
-from modelreg.statements import Statement, json_text
-from modelreg.streaming import Payload, compare_checksum, describe, parse_manifest, spool
+from modelreg.streaming import Payload, compare_checksum, describe, spool
 from modelreg.types import (
     SERIALIZER_PROPERTY,
     FileEntry,
@@ -83,27 +84,28 @@ def registration(
                 f'property "{key}" is reserved',
                 hint=f'Properties that begin with "{RESERVED}" are written by the client.',
             )
-    if created_at is not None and created_at.tzinfo is None:
-        try:
-            created_at = created_at.astimezone()
-        except (OverflowError, ValueError, OSError) as error:
-            raise InvalidArgumentError(f"created_at is out of range: {error}") from error
+    if model_type is None:
+        raise InvalidArgumentError("model_type is missing")
     merged = {**(properties or {}), **(own_properties or {})}
-    return {
+    arguments = {
         "model_type": model_type,
         "version": version,
         "performance_metrics": performance_metrics,
         "deployment_stage": deployment_stage,
-        "tags": tags,
+        # Used again if the connection is lost: lists, not what can be iterated over once.
+        "tags": None if tags is None else text_list(tags, "tags"),
         "notes": notes,
         "dataset_version": dataset_version,
         "model_name": model_name,
         "model_config": model_config,
         "training_metadata": training_metadata,
-        "parent_ids": parent_ids,
-        "created_at": created_at,
+        "parent_ids": None if parent_ids is None else text_list(parent_ids, "parent_ids"),
+        "created_at": None if created_at is None else aware(created_at, "created_at"),
         "properties": merged or None,
     }
+    # Now, rather than after all bytes were sent.
+    check(arguments)
+    return arguments
 
 
 def serialize(
@@ -113,6 +115,8 @@ def serialize(
     file = spool(directory)
     try:
         serializer.dump(model, file)
+        # A serializer that went back to write a header did not end at the end.
+        file.seek(0, os.SEEK_END)
         return Payload(file, file.tell())
     except BaseException:
         file.close()
@@ -144,35 +148,39 @@ def _json_or_repr(value: Any) -> Any:
     with suppress(InvalidArgumentError):
         json_text(value, "a parameter")
         return value
-    text = repr(value)
-    return text if len(text) <= _REPR_LENGTH else text[: _REPR_LENGTH - 1] + "…"
+    shown = repr(value)
+    return shown if len(shown) <= _REPR_LENGTH else shown[: _REPR_LENGTH - 1] + "…"
 
 
 # ---- References ----
 
-_MODEL_ID = re.compile(r"_\d{8}_\d{6}(_\d+)?\Z")
+_MODEL_ID = re.compile(r"_[0-9]{8}_[0-9]{6}(_[0-9]+)?\Z")
 
 
-def split_reference(reference: str) -> tuple[str, str] | None:
-    """Model and alias of a reference "model@alias"; None if it is a model_id.
+def readings(reference: str) -> list[tuple[str, str] | None]:
+    """What a reference may mean, in the order to try: model and alias, or (None) a model_id.
 
-    Every model_id ends in its date and time, so neither is ever taken for the other.
+    Every model_id ends in its date and time. There may be an "@" before, from the model's name, and
+    an alias may end in a date and time as well: then it can be either.
     """
-    if _MODEL_ID.search(reference):
-        return None
-    model_name, at, alias = reference.rpartition("@")
-    return (model_name, alias) if at and model_name and alias else None
+    model_name, _, alias = text(reference, "model_id").rpartition("@")
+    if not (model_name and alias):
+        return [None]
+    pair = (model_name, alias)
+    return [None, pair] if _MODEL_ID.search(reference) else [pair]
 
 
-def find(reference: str) -> Statement[ModelVersion | None]:
-    """The statement that finds the version that is referred to."""
-    pair = split_reference(reference)
-    return statements.resolve(*pair) if pair else statements.info(reference)
+def find(reference: str) -> list[Statement[ModelVersion | None]]:
+    """The statements of which the first to find a version finds the one that is referred to."""
+    return [
+        statements.resolve(*pair) if pair else statements.info(reference)
+        for pair in readings(reference)
+    ]
 
 
 def unknown(reference: str) -> NotFoundError:
     """The error for a reference to nothing."""
-    if (pair := split_reference(reference)) is not None:
+    if (pair := readings(reference)[0]) is not None:
         return NotFoundError(f'model "{pair[0]}" has no alias "{pair[1]}"', sqlstate="42704")
     return NotFoundError(
         f'model version "{reference}" does not exist',
@@ -255,6 +263,11 @@ class Opening:
             # What it is told must be true of the bytes, whatever verify_checksum is.
             compare_checksum(describe(version), version.checksum, checksum)
             trusted = self._trusted(version)
+            if inspect.isawaitable(trusted):
+                # An object that is true, whatever would come of it.
+                if inspect.iscoroutine(trusted):
+                    trusted.close()
+                raise InvalidArgumentError("trusted is a plain function, not an asynchronous one")
         else:
             trusted = checksum in self._trusted
         if not trusted:
@@ -268,16 +281,16 @@ def _checked_trust(
 ) -> frozenset[str] | Callable[[ModelVersion], bool] | None:
     if trusted is None or callable(trusted):
         return trusted
-    if isinstance(trusted, str):
+    if isinstance(trusted, (str, bytes)):
         raise InvalidArgumentError("trusted is a set of SHA-256 digests, not one text")
-    digests = frozenset(digest.lower() for digest in trusted)
+    digests = frozenset(trusted)
     for digest in digests:
-        if not re.fullmatch(r"[0-9a-f]{64}", digest):
+        if not (isinstance(digest, str) and re.fullmatch(r"[0-9A-Fa-f]{64}", digest)):
             raise InvalidArgumentError(
-                f'"{digest}" is no SHA-256 in hexadecimal',
+                f"{digest!r} is no SHA-256 in hexadecimal",
                 hint="trusted is a set of checksums, or a function of the version.",
             )
-    return digests
+    return frozenset(digest.lower() for digest in digests)
 
 
 def file_properties(serializer: str, filename: str | None) -> dict[str, str]:
@@ -367,14 +380,13 @@ class ModelSettings:
 # ---- Directories and comparisons ----
 
 
-def check_manifest(version: ModelVersion, data: bytes) -> list[FileEntry]:
-    """The files of a version that is a directory. Raises InvalidArgumentError if it is none."""
+def check_directory(version: ModelVersion) -> None:
+    """Raises InvalidArgumentError unless the version is a directory of files."""
     if not version.file_count:
         raise InvalidArgumentError(
             f"{describe(version)} is one artifact, not a directory",
             hint="Leave path out.",
         )
-    return parse_manifest(data)
 
 
 def entry_of(entries: Iterable[FileEntry], path: str, version: ModelVersion) -> FileEntry:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, BinaryIO
+
+from psycopg.pq import TransactionStatus
 
 from modelreg import serializers, statements, transfer
 from modelreg.connection import execute, session_settings
@@ -145,7 +148,20 @@ class Registering(Core):
                     {**arguments, "expected_checksum": checksum},
                 )
 
-            return self._send(items, arguments, finish, progress)
+            try:
+                return self._send(items, arguments, finish, progress)
+            except Exception as error:
+                if not is_lost_connection(error):
+                    self._abandon(items)
+                raise
+
+    def _abandon(self, items: Iterable[UploadItem]) -> None:
+        """Remove uploads that nobody can go on with. In a caller's transaction, that decides."""
+        with suppress(ModelregError), translated(), self._source.connection() as connection:
+            for item in items:
+                idle = connection.pgconn.transaction_status == TransactionStatus.IDLE
+                if item.upload_id is not None and connection.autocommit and idle:
+                    execute(connection, statements.upload_abort(item.upload_id))
 
     def _register(
         self,

@@ -11,13 +11,13 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from modelreg import frames, statements
+from modelreg.calls import text_list
 from modelreg.connection import SourceArgument, conninfo_of, execute
 from modelreg.core import PathArgument, Stage, Type
 from modelreg.errors import ConfigurationError, TransactionError, translated
 from modelreg.loading import Loading
-from modelreg.preparing import find, in_order
+from modelreg.preparing import in_order
 from modelreg.registering import Registering
-from modelreg.statement import text_list
 from modelreg.types import (
     Alias,
     AuditEvent,
@@ -60,7 +60,7 @@ class ModelRegistry(Registering, Loading):
 
     def get_model_info(self, model_id: str) -> ModelVersion | None:
         """The metadata of a version; None if there is no such version."""
-        return self._source.run(find(model_id))
+        return self._look(model_id)
 
     def find_latest(
         self,

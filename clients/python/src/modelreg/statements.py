@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from modelreg.statement import Row, Statement, call, json_text, text_list
+from modelreg.calls import Row, Statement, call, text_list
 from modelreg.types import (
     Alias,
     AuditEvent,
@@ -25,7 +25,7 @@ from modelreg.types import (
     as_text,
 )
 
-__all__ = ["Row", "Statement", "json_text"]
+__all__ = ["Row", "Statement"]
 
 INLINE_SIZE = 1024 * 1024
 """Artifacts up to so many bytes go in one call, with their metadata; larger ones stream."""
@@ -47,13 +47,25 @@ _MODEL_VERSION = (
 _VERSION_WIDTH = 21
 
 
+def _json(text: str) -> Any:
+    """What a jsonb value says. Its numbers may have more digits than Python makes an int of."""
+    return json.loads(text, parse_int=_number)
+
+
+def _number(digits: str) -> int | float:
+    try:
+        return int(digits)
+    except ValueError:
+        return float(digits)
+
+
 def _utc(value: datetime) -> datetime:
     return value.replace(tzinfo=timezone.utc)
 
 
 def version_from_row(row: Row) -> ModelVersion:
     """The version of a row that has the columns in _MODEL_VERSION first."""
-    metrics = json.loads(row[16])
+    metrics = _json(row[16])
     return ModelVersion(
         model_id=row[0],
         model_name=row[1],
@@ -65,8 +77,8 @@ def version_from_row(row: Row) -> ModelVersion:
         registered_by=row[7],
         checksum=row[8],
         artifact_size=row[9],
-        model_config=json.loads(row[10]),
-        training_metadata=json.loads(row[11]),
+        model_config=_json(row[10]),
+        training_metadata=_json(row[11]),
         dataset_version=row[12],
         parent_ids=row[13],
         deployment_stage=DeploymentStage(row[14]),
@@ -74,7 +86,7 @@ def version_from_row(row: Row) -> ModelVersion:
         performance_metrics={name: float(value) for name, value in metrics.items()},
         tags=row[17],
         notes=row[18],
-        properties=json.loads(row[19]),
+        properties=_json(row[19]),
         file_count=row[20],
     )
 
@@ -235,11 +247,11 @@ def _filters(
     return {
         "model_type": model_type,
         "deployment_stage": deployment_stage,
-        "min_performance": min_performance or None,
+        "min_performance": min_performance,
         "tags": tags,
         "model_name": model_name,
         "version": version,
-        "max_performance": max_performance or None,
+        "max_performance": max_performance,
     }
 
 
@@ -480,9 +492,9 @@ def history(
                 model_id=row[4],
                 session_user=row[5],
                 actor=row[6],
-                client=json.loads(row[7]) if row[7] is not None else {},
-                old_values=None if row[8] is None else json.loads(row[8]),
-                new_values=None if row[9] is None else json.loads(row[9]),
+                client=_json(row[7]) if row[7] is not None else {},
+                old_values=None if row[8] is None else _json(row[8]),
+                new_values=None if row[9] is None else _json(row[9]),
                 reason=row[10] or "",
                 hash=row[11],
             )
@@ -576,10 +588,13 @@ def get_setting(name: str) -> Statement[str | None]:
     return Statement(b"SELECT current_setting(%(name)s::text, true)", {"name": name}, _value)
 
 
-def set_setting(name: str, value: str | None) -> Statement[str]:
-    """Give a setting of this session a value; None: the one that it had at first."""
+def set_setting(name: str, value: str | None, local: bool = False) -> Statement[str]:
+    """Give a setting of this session, or of this transaction alone, a value.
+
+    None is the one that it had at first.
+    """
     return Statement(
-        b"SELECT set_config(%(name)s::text, %(value)s::text, false)",
-        {"name": name, "value": value},
+        b"SELECT set_config(%(name)s::text, %(value)s::text, %(local)s::bool)",
+        {"name": name, "value": value, "local": local},
         _value,
     )

@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,8 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from modelreg.calls import text
 from modelreg.errors import ChecksumError, InvalidArgumentError, missing_extra
-from modelreg.statement import text
 from modelreg.statements import INLINE_SIZE, Statement, upload_append
 from modelreg.types import FileEntry, ModelVersion, Progress
 
@@ -62,6 +63,8 @@ class Payload:
     @classmethod
     def of_file(cls, file: BinaryIO, directory: str | os.PathLike[str] | None = None) -> Payload:
         """An open file, from its beginning; what cannot be read twice, a pipe, is copied."""
+        if isinstance(file, io.TextIOBase):
+            raise InvalidArgumentError("the file is open for text: open it with 'rb'")
         if file.seekable():
             return cls(file, file.seek(0, os.SEEK_END), owned=False)
         copy = temporary_file(directory)
@@ -77,7 +80,8 @@ class Payload:
     @contextmanager
     def of_paths(cls, paths: Iterable[str | os.PathLike[str]]) -> Iterator[list[Payload]]:
         """Files that are opened when they are read, each for as long as it is; sizes as of now."""
-        payloads = [cls(cast(BinaryIO, _LazyFile(path)), os.stat(path).st_size) for path in paths]
+        sizes = [(path, os.stat(path).st_size) for path in paths]
+        payloads = [cls(cast(BinaryIO, _LazyFile(path, size)), size) for path, size in sizes]
         try:
             yield payloads
         finally:
@@ -116,9 +120,10 @@ class _LazyFile(io.RawIOBase):
     A directory may have more files than a process may have open.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], size: int) -> None:
         super().__init__()
         self._path = path
+        self._size = size
         self._position = 0
         self._file: BinaryIO | None = None
 
@@ -133,7 +138,7 @@ class _LazyFile(io.RawIOBase):
         self._file.seek(self._position)
         data = self._file.read(size)
         self._position += len(data)
-        if len(data) < size or size < PART_SIZE:
+        if self._position >= self._size or len(data) < size:
             self._file.close()
             self._file = None
         return data
@@ -306,6 +311,9 @@ def spool(directory: str | os.PathLike[str] | None = None) -> BinaryIO:
 MANIFEST_FORMAT = "modelreg-files-1"
 
 
+_UNFIT = re.compile(r"[\x00-\x1f\x7f\\]")
+
+
 def directory_files(root: str | os.PathLike[str]) -> list[tuple[str, Path]]:
     """The files below a directory: relative path with slashes, and where it is; in order.
 
@@ -321,7 +329,7 @@ def directory_files(root: str | os.PathLike[str]) -> list[tuple[str, Path]]:
             path = Path(directory, name)
             relative = text(path.relative_to(top).as_posix(), f"the path {str(path)!a}")
             # Found here rather than by the server, after all was sent.
-            if not path.is_file() or "\\" in relative:
+            if not path.is_file() or len(relative.encode()) > 1024 or _UNFIT.search(relative):
                 raise InvalidArgumentError(f"{path} is not a file that can be registered")
             found.append((relative, path))
     if not found:

@@ -36,7 +36,7 @@ def begin(source: Source, items: Sequence[UploadItem]) -> None:
                 ids = _begin(connection, [item.payload.size for item in new])
         except psycopg.Error as caught:
             error = translate(caught)
-            if not (source.owned and is_lost_connection(error) and backoff.wait()):
+            if not (source.owned and is_lost_connection(caught) and backoff.wait()):
                 raise error from caught
         else:
             for item, upload_id in zip(new, ids, strict=True):
@@ -94,7 +94,7 @@ def send(
                 if version is not None:
                     return version
             # A session whose end the server has not noticed yet may still append what it had.
-            again = is_lost_connection(error) or (
+            again = is_lost_connection(caught) or (
                 lost is not None and isinstance(error, InvalidArgumentError) and not upload.done
             )
             if not (again and source.owned and backoff.wait()):

@@ -15,8 +15,16 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
 from modelreg import statements
-from modelreg.connection import Backoff, connect_arguments, conninfo, is_alive
-from modelreg.errors import ConfigurationError, is_lost_connection, translated
+from modelreg.connection import (
+    UNKNOWN_OUTCOME,
+    Backoff,
+    check_encoding,
+    connect_arguments,
+    conninfo,
+    encodable,
+    is_alive,
+)
+from modelreg.errors import ConfigurationError, is_lost_connection, translate
 from modelreg.statements import Statement
 
 if TYPE_CHECKING:
@@ -37,7 +45,10 @@ def cursor(connection: AsyncConnection) -> psycopg.AsyncCursor[tuple[Any, ...]]:
 async def execute(connection: AsyncConnection, statement: Statement[T]) -> T:
     """Run a statement on this connection. Raises psycopg's errors."""
     async with cursor(connection) as cur:
-        await cur.execute(statement.query, statement.params, prepare=statement.prepare, binary=True)
+        with encodable():
+            await cur.execute(
+                statement.query, statement.params, prepare=statement.prepare, binary=True
+            )
         return statement.parse(await cur.fetchall())
 
 
@@ -57,17 +68,20 @@ class AsyncSource(ABC):
     async def run(self, statement: Statement[T]) -> T:
         """Run a statement; reads run again if the connection was lost. Raises ModelregErrors."""
         backoff = Backoff(self.retries)
-        with translated():
-            while True:
-                lent = False
-                try:
-                    async with self.connection() as connection:
-                        lent = True
-                        return await execute(connection, statement)
-                except psycopg.Error as error:
-                    again = lent and self.owned and not statement.changes
-                    if not (again and is_lost_connection(error) and await pause(backoff)):
-                        raise
+        while True:
+            lent = False
+            try:
+                async with self.connection() as connection:
+                    lent = True
+                    return await execute(connection, statement)
+            except psycopg.Error as caught:
+                error = translate(caught)
+                if lent and self.owned and is_lost_connection(error):
+                    if not statement.changes and await pause(backoff):
+                        continue
+                    if statement.changes:
+                        error.hint = UNKNOWN_OUTCOME
+                raise error from caught
 
 
 async def pause(backoff: Backoff) -> bool:
@@ -146,6 +160,7 @@ class AsyncConnectionSource(AsyncSource):
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection]:
         async with self._lock:
+            check_encoding(self._connection)
             yield self._connection
 
 
@@ -171,6 +186,7 @@ class AsyncPoolSource(AsyncSource):
                     await connection.close()
                     dead += 1
                     continue
+                check_encoding(connection)
                 autocommit = connection.autocommit
                 await connection.set_autocommit(True)
                 try:
@@ -209,12 +225,13 @@ async def session_settings(
 ) -> AsyncIterator[None]:
     """Give settings of the session other values for the time; see connection.session_settings."""
     before = {name: await execute(connection, statements.get_setting(name)) for name in settings}
+    local = connection.pgconn.transaction_status == TransactionStatus.INTRANS
     for name, value in settings.items():
-        await execute(connection, statements.set_setting(name, value))
+        await execute(connection, statements.set_setting(name, value, local))
     try:
         yield
     finally:
         status = connection.pgconn.transaction_status
         if status in (TransactionStatus.IDLE, TransactionStatus.INTRANS):
             for name, old in before.items():
-                await execute(connection, statements.set_setting(name, old or None))
+                await execute(connection, statements.set_setting(name, old or None, local))

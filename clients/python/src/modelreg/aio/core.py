@@ -23,8 +23,14 @@ class AsyncCore:
     """The part of AsyncModelRegistry that the others stand on."""
 
     def __init__(
-        self, source: AsyncSourceArgument = None, config: RegistryConfig | None = None
+        self,
+        source: AsyncSourceArgument | RegistryConfig = None,
+        config: RegistryConfig | None = None,
     ) -> None:
+        if isinstance(source, RegistryConfig):
+            if config is not None:
+                raise ConfigurationError("there are two RegistryConfigs")
+            source, config = None, source
         self.config = config or RegistryConfig()
         root = self.config.registry_root
         if source is not None and root is not None:

@@ -16,13 +16,21 @@ from modelreg.core import PathArgument, Stage, Type
 from modelreg.preparing import (
     Loaded,
     Opening,
-    check_manifest,
+    check_directory,
     entry_of,
     find,
-    split_reference,
+    readings,
     unknown,
 )
-from modelreg.streaming import Download, Meter, compare_checksum, describe, meter, temporary_file
+from modelreg.streaming import (
+    Download,
+    Meter,
+    compare_checksum,
+    describe,
+    meter,
+    parse_manifest,
+    temporary_file,
+)
 from modelreg.types import FileEntry, ModelVersion, Progress, Trust
 
 
@@ -163,19 +171,26 @@ class AsyncLoading(AsyncCore):
         return self.config.enable_checksums if verify_checksum is None else verify_checksum
 
     async def _find(self, reference: str, verify: bool) -> tuple[ModelVersion, bytes | None]:
-        pair = split_reference(reference)
-        found = await self._source.run(
-            statements.load_alias(*pair, verify) if pair else statements.load(reference, verify)
-        )
-        if found is None:
-            raise unknown(reference)
-        return found
+        for pair in readings(reference):
+            found = await self._source.run(
+                statements.load_alias(*pair, verify) if pair else statements.load(reference, verify)
+            )
+            if found is not None:
+                return found
+        raise unknown(reference)
 
     async def _version(self, reference: str) -> ModelVersion:
-        version = await self._source.run(find(reference))
+        version = await self._look(reference)
         if version is None:
             raise unknown(reference)
         return version
+
+    async def _look(self, reference: str) -> ModelVersion | None:
+        for statement in find(reference):
+            version = await self._source.run(statement)
+            if version is not None:
+                return version
+        return None
 
     async def _open(
         self, version: ModelVersion, data: bytes | None, opening: Opening, progress: Progress
@@ -211,10 +226,11 @@ class AsyncLoading(AsyncCore):
         return sink.getvalue()
 
     async def _entries(self, version: ModelVersion, verify: bool) -> list[FileEntry]:
+        check_directory(version)
         data = await self._receive_bytes(
             version, version.artifact_size, version.checksum, None, verify, None
         )
-        return check_manifest(version, data)
+        return parse_manifest(data)
 
     async def _receive_file(
         self,
@@ -253,4 +269,5 @@ class AsyncLoading(AsyncCore):
                         part = measured.after(done)
                         await self._receive_file(version, entry, target, verify, part, resume)
                     done += entry.size
+                await in_thread(files.check_distinct, directory, entries)
         return Path(destination)

@@ -16,7 +16,7 @@ from modelreg.aio.connection import execute, session_settings
 from modelreg.aio.core import AsyncCore
 from modelreg.aio.transfer import in_thread, threaded
 from modelreg.core import PathArgument, Stage, Type
-from modelreg.errors import ModelregError, translated
+from modelreg.errors import ModelregError, is_lost_connection, translated
 from modelreg.preparing import file_properties, parameters_of, registration, serialize
 from modelreg.serializers import Serializer
 from modelreg.statements import INLINE_SIZE, Statement
@@ -132,7 +132,13 @@ class AsyncRegistering(AsyncCore):
                     {**arguments, "expected_checksum": checksum},
                 )
 
-            return await self._send(items, arguments, finish, progress)
+            try:
+                return await self._send(items, arguments, finish, progress)
+            except Exception as error:
+                if not is_lost_connection(error):
+                    with suppress(ModelregError):
+                        await transfer.to_its_end(self._abort(items))
+                raise
 
     async def _register(
         self,

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from modelreg import frames, statements
 from modelreg.aio.loading import AsyncLoading
 from modelreg.aio.registering import AsyncRegistering
+from modelreg.calls import text_list
 from modelreg.core import Stage, Type
 from modelreg.follower import Follower, Target
-from modelreg.preparing import find, in_order
+from modelreg.preparing import in_order
 from modelreg.types import Alias, DeploymentStage, FileEntry, ModelVersion
 from modelreg.watching import AsyncWatch
 
@@ -35,7 +36,7 @@ class AsyncModelRegistry(AsyncRegistering, AsyncLoading):
 
     async def get_model_info(self, model_id: str) -> ModelVersion | None:
         """One version, or None."""
-        return await self._source.run(find(model_id))
+        return await self._look(model_id)
 
     async def find_latest(
         self,
@@ -108,10 +109,10 @@ class AsyncModelRegistry(AsyncRegistering, AsyncLoading):
     ) -> pandas.DataFrame:
         """Metrics side by side: a row a version in the order given, a column a metric."""
         frames.require()
-        ids = list(dict.fromkeys(model_ids))
+        ids = list(dict.fromkeys(text_list(model_ids, "model_ids")))
         found = await self._source.run(statements.versions(ids))
         return frames.comparison_frame(
-            in_order(ids, found), None if metrics is None else list(dict.fromkeys(metrics))
+            in_order(ids, found), None if metrics is None else text_list(metrics, "metrics")
         )
 
     async def resolve(self, model_name: str, alias: str) -> ModelVersion | None:

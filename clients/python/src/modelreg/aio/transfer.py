@@ -36,7 +36,6 @@ from modelreg.errors import (
     NotFoundError,
     is_lost_connection,
     translate,
-    translated,
 )
 from modelreg.statements import Statement
 from modelreg.streaming import COMMIT_SIZE, PART_SIZE, Download, Upload, UploadItem
@@ -93,13 +92,16 @@ async def begin(source: AsyncSource, items: Sequence[UploadItem]) -> None:
         if item.upload_id is not None:
             status = await source.run(statements.upload_status(item.upload_id))
             await in_thread(item.resume, status.bytes_held)
-    new = [item for item in items if item.upload_id is None]
-    if not new:
-        return
-    with translated():
-        async with source.connection() as connection:
-            # Or there were uploads of which nobody knows.
-            await to_its_end(_begin(connection, new))
+    backoff = Backoff(source.retries)
+    while new := [item for item in items if item.upload_id is None]:
+        try:
+            async with source.connection() as connection:
+                # Or there were uploads of which nobody knows.
+                await to_its_end(_begin(connection, new))
+        except psycopg.Error as error:
+            again = source.owned and is_lost_connection(error)
+            if not (again and await pause(backoff)):
+                raise translate(error) from error
 
 
 async def _begin(connection: AsyncConnection, items: Sequence[UploadItem]) -> None:
@@ -150,7 +152,7 @@ async def send(
                 )
                 if version is not None:
                     return version
-            again = is_lost_connection(error) or (
+            again = is_lost_connection(caught) or (
                 lost is not None and isinstance(error, InvalidArgumentError) and not upload.done
             )
             if not (again and source.owned and await pause(backoff)):

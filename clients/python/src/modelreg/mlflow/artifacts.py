@@ -27,6 +27,7 @@ from mlflow.store.artifact.artifact_repo import ArtifactRepository
 from ..types import FileEntry
 from . import uri
 from .database import Database
+from .failures import Refusal
 from .files import stored
 
 PIECE_SIZE = 256 * 1024  # bytes in a row of a download
@@ -113,7 +114,7 @@ class VersionFiles:
                 digest.update(piece)
                 stream.write(piece)
         if digest.hexdigest() != file.sha256:
-            raise MlflowException(
+            raise Refusal(
                 f"'{file.path}' of model version '{self._model_id}' arrived with other bytes than "
                 "were registered",
                 DATA_LOSS,
@@ -183,8 +184,8 @@ class ModelregArtifactRepository(ArtifactRepository):
         return path[len(self._directory) + 1 :] if self._directory else path
 
 
-def unchangeable() -> MlflowException:
-    return MlflowException(
+def unchangeable() -> Refusal:
+    return Refusal(
         "The files of a registered version do not change. Register a new version instead.",
         INVALID_STATE,
     )

@@ -99,7 +99,6 @@ def translated() -> Iterator[None]:
     except MlflowException:
         raise
     except (psycopg.Error, ModelregError, UnicodeError) as error:
-        # Without the cause: its text and frames are the server's affair, not a REST client's.
         raise translate(error) from error
 
 

@@ -22,6 +22,7 @@ from mlflow.utils.uri import append_to_uri_path
 from . import uri
 from .artifacts import VersionFiles, connected_uri, normalised, unchangeable
 from .database import Database
+from .failures import Refusal
 
 
 def artifacts_destination(
@@ -121,7 +122,7 @@ class ArtifactsDestination(ArtifactRepository):
     @property
     def _runs(self) -> Any:
         if self._for_runs is None:
-            raise MlflowException(
+            raise Refusal(
                 "This artifacts destination has the files of registered versions only. Say where "
                 "those of runs shall go: add ?runs=<artifact URI, percent-encoded> to the "
                 "registry URI of --artifacts-destination, such as ?runs=s3%3A//bucket/mlflow",

@@ -44,13 +44,26 @@ _BY_CLASS: dict[str, int] = {
 _NO_EXTENSION = ("3F000", "42P01", "42883")
 
 
+class Refusal(MlflowException):
+    """What will be refused again if it is tried again.
+
+    MLflow's server answers INVALID_STATE and DATA_LOSS with 500, and MLflow's REST clients take
+    that for a passing trouble, and try for minutes. With 409 they hear of it at once.
+    """
+
+    def get_http_status_code(self) -> int:
+        return 409
+
+
 def translate(error: Exception) -> MlflowException:
     """The MLflow exception for an error of psycopg, or of the client's own helpers."""
     state = getattr(error, "sqlstate", None)
     text = _text(error)
     if state in _NO_EXTENSION:
         text += " Is modelreg installed in this database, in a schema on the search path?"
-    return MlflowException(text, error_code=_code(error, state), sqlstate=state)
+    code = _code(error, state)
+    kind = Refusal if code in (INVALID_STATE, DATA_LOSS) else MlflowException
+    return kind(text, error_code=code, sqlstate=state)
 
 
 def _code(error: Exception, state: str | None) -> int:

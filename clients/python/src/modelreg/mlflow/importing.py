@@ -35,7 +35,7 @@ from .entities import (
     properties_of,
     tags_of,
 )
-from .origin import Origin, OriginModel, OriginVersion
+from .origin import Origin, OriginModel, OriginVersion, tracking_at
 from .registering import Ready, Registered, Registration
 from .report import ImportReport, Problem, Progress, Step
 from .stages import transition
@@ -77,11 +77,12 @@ def import_mlflow(
     Raises MlflowException if MLflow or the registry cannot be reached, or a name is unknown.
     """
     origin = Origin(from_uri)
-    models = origin.models(names)
     run = _Import(origin, _target(registry), ImportReport(dry_run=dry_run), progress, without_files)
-    run.total = sum(len(model.versions) for model in models)
-    for model in models:
-        run.model(model)
+    with tracking_at(from_uri):
+        models = origin.models(names)
+        run.total = sum(len(model.versions) for model in models)
+        for model in models:
+            run.model(model)
     return run.report
 
 
@@ -202,7 +203,7 @@ class _Import:
                     connection.execute(
                         "SELECT FROM modelreg_create_model("
                         "model_name => %s, model_type => 'mlflow', description => %s,"
-                        " properties => %s, exclusive_production => false,"
+                        " properties => %s, exclusive_production => false, max_versions => -1,"
                         " require_metadata => false, reason => %s)",
                         (model.name, model.description, Jsonb(properties), self._reason),
                     )

@@ -20,6 +20,7 @@ from mlflow.protos.databricks_pb2 import (
     ErrorCode,
 )
 from mlflow.store.artifact.utils.models import _parse_model_uri
+from mlflow.tracking._tracking_service import utils as tracking
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
 
@@ -27,7 +28,23 @@ from . import sources
 from .locating import NOT_THERE
 
 _PAGE = 1000
+_TRACKING_URI = "MLFLOW_TRACKING_URI"
 _ONLY_PROMPTS = f"tags.`{IS_PROMPT_TAG_KEY}` = 'true'"
+
+
+@contextlib.contextmanager
+def tracking_at(from_uri: str) -> Iterator[None]:
+    """Makes it the process's tracking URI for the time: some of MLflow's registry stores ask
+    whatever that is about a version's model, and would make an empty one where there is none."""
+    variable = os.environ.get(_TRACKING_URI)
+    before = tracking._tracking_uri
+    tracking.set_tracking_uri(from_uri)
+    try:
+        yield
+    finally:
+        tracking.set_tracking_uri(before)  # type: ignore[arg-type]
+        if variable is not None:
+            os.environ[_TRACKING_URI] = variable
 
 
 @dataclass

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 
 from mlflow.entities.model_registry.model_version_stages import STAGE_PRODUCTION
-from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_STATE
 from psycopg import errors as pg
 
 from .database import Connection
 from .entities import MOVED_TO, SHOWN_AS
+from .failures import Refusal
 
 # Where MLflow allows a move that modelreg's rules do not, it is made by way of one of these.
 _WAYS = ("development", "staging")
@@ -44,7 +44,7 @@ def _require_no_incumbent(connection: Connection, key: object, model_id: str) ->
     """A model that was made for one production version would demote it without being asked to."""
     connection.execute("SELECT FROM modelreg_update(model_id => %s)", (model_id,))  # locks
     if others := _others(connection, key, model_id, STAGE_PRODUCTION):
-        raise MlflowException(
+        raise Refusal(
             f"Model version '{others[0]}' is in production, and this model allows one production "
             "version at a time. Pass archive_existing_versions=True to archive it.",
             INVALID_STATE,

@@ -102,7 +102,7 @@ class ModelregStore(WithoutWebhooks, AbstractStore):
                     connection.execute(
                         "SELECT FROM modelreg_create_model("
                         "model_name => %s, model_type => 'mlflow', description => %s,"
-                        " properties => %s, exclusive_production => false,"
+                        " properties => %s, exclusive_production => false, max_versions => -1,"
                         " require_metadata => false)",
                         (name, description or "", Jsonb(properties)),
                     )

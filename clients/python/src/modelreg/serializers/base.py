@@ -110,6 +110,12 @@ def _instance(entry_point: EntryPoint) -> Serializer:
         raise SerializationError(
             f'entry point "{entry_point.name}" ({entry_point.value}) is no serializer'
         )
+    if serializer.name != entry_point.name:
+        # Versions record the name, and are read with what has it.
+        raise SerializationError(
+            f'entry point "{entry_point.name}" ({entry_point.value}) is a serializer with the'
+            f' name "{serializer.name}"'
+        )
     return serializer
 
 

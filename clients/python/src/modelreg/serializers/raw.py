@@ -21,6 +21,8 @@ class BytesSerializer(Serializer):
     def dump(self, obj: Any, file: BinaryIO) -> None:
         if not self.can_serialize(obj):
             raise SerializationError(f"expected bytes, got {type(obj).__name__}")
+        if isinstance(obj, memoryview) and not obj.c_contiguous:
+            obj = obj.tobytes()
         file.write(obj)
 
     def load(self, file: BinaryIO, *, trusted_types: Collection[str] = ()) -> bytes:

@@ -60,6 +60,8 @@ def _kind(obj: Any) -> str | None:
     """Whether all of a dict are torch's tensors, or numpy's arrays of numbers, or neither."""
     if type(obj) not in (dict, OrderedDict) or not obj or not all(isinstance(k, str) for k in obj):
         return None
+    if "__metadata__" in obj:
+        return None  # the format's own, which no tensor can be called
     torch, numpy = sys.modules.get("torch"), sys.modules.get("numpy")
     if torch is not None and all(isinstance(value, torch.Tensor) for value in obj.values()):
         return _TORCH
