@@ -52,6 +52,17 @@ def row(database: str, query: str, *parameters: Any) -> Any:
         return connection.execute(query, parameters).fetchone()
 
 
+def test_models_are_as_mlflows(store: ModelregStore, database: str, model_name: str) -> None:
+    store.create_registered_model(model_name)
+    settings = row(
+        database,
+        "SELECT exclusive_production, max_versions, require_metadata FROM modelreg.model"
+        " WHERE model_name = %s",
+        model_name,
+    )
+    assert settings == (False, -1, False)
+
+
 # ---- Files ----
 
 
