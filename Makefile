@@ -36,7 +36,7 @@ bench:
 
 bench-mlflow:
 	tools/setup test
-	MODELREG_RELEASE=1 tools/with-cluster tools/python bench/mlflow.py
+	MODELREG_RELEASE=1 tools/with-cluster tools/python bench/against_mlflow.py
 
 lint:
 	tools/setup lint
