@@ -12,7 +12,19 @@ from typing import Any
 import psycopg
 import pytest
 
-from cli_case import DAMAGED, FAILURE, METRICS, NOT_FOUND, OK, REFUSED, USAGE, WAIT, Run, read
+from cli_case import (
+    DAMAGED,
+    FAILURE,
+    METRICS,
+    NOT_FOUND,
+    OK,
+    REFUSED,
+    UNREACHABLE,
+    USAGE,
+    WAIT,
+    Run,
+    read,
+)
 from meddling import damage
 from modelreg import ModelRegistry, ModelVersion
 
@@ -228,6 +240,16 @@ def test_alias(run: Run, versions: list[ModelVersion], model: str) -> None:
     run("alias", "set", first, "a/b", code=USAGE)
     run("alias", "set", model, "champion", code=USAGE)
     run("alias", code=USAGE)
+    run("alias", "show", code=USAGE)
+
+
+def test_empty_options_do_not_mean_the_newest(
+    run: Run, versions: list[ModelVersion], model: str
+) -> None:
+    for option in ("--version", "--alias"):
+        for command in ("show", "pull"):
+            done = run(command, model, option, "", code=USAGE)
+            assert f"{option} is empty" in done.stderr
 
 
 # ---- Following ----
@@ -256,6 +278,7 @@ def test_watch(
 def test_watch_for_scripts(
     run: Run, start: Any, registry: ModelRegistry, versions: list[ModelVersion], model: str
 ) -> None:
+    run("watch", model, "--poll", "1e300", code=USAGE)
     run("watch", model, "--timeout", "0.1", code=NOT_FOUND)
     registry.update_deployment_stage(versions[0].model_id, "production")
     assert read(run("watch", model, "--count", "1", "--json"))["version"] == "1.0.0"
@@ -305,6 +328,18 @@ def test_import_from_mlflow(run: Run, model: str, tmp_path: Path) -> None:
     again = read(run("import-mlflow", "--from", source, "--json", "-q"))
     assert (again["versions_imported"], again["versions_present"]) == (0, 1)
     run("import-mlflow", "--from", source, "--name", "nowhere", code=NOT_FOUND)
+    for address, code in (
+        ("http://user:hunter2@127.0.0.1:1", UNREACHABLE),
+        ("nonsense+x://user:hunter2@127.0.0.1:1/x", USAGE),
+    ):
+        done = run(
+            *("import-mlflow", "--from", address, "--json"),
+            env={"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"},
+            code=code,
+        )
+        assert done.stdout == ""
+        assert "//127.0.0.1:1" in done.stderr
+        assert "hunter2" not in done.stderr
 
 
 def test_import_without_mlflow(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

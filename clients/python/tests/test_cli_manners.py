@@ -58,6 +58,18 @@ def test_server_that_is_not_there(run: Run, tmp_path: Path, model: str) -> None:
     run("list", env={"MODELREG_DSN": f"host={tmp_path}"}, code=UNREACHABLE)
 
 
+def test_closed_streams(environment: dict[str, str]) -> None:
+    """A shell's >&- leaves no stream at all, and its number to whoever opens something next."""
+    for closed in (">&-", "2>&-", "<&-", ">&- 2>&- <&-"):
+        done = subprocess.run(
+            ["sh", "-c", f'"$@" {closed}', "sh", *COMMAND, "list", "--json"],
+            env=environment,
+            capture_output=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (OK, b""), closed
+
+
 def test_database_without_the_extension(run: Run) -> None:
     done = run("list", "--dsn", "dbname=postgres", code=FAILURE)
     assert "CREATE EXTENSION" in done.stderr

@@ -19,7 +19,7 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
 from mlflow_case import model_directory, model_name, refused, registry_uri, store, superuser
-from modelreg.mlflow import uri
+from modelreg.mlflow import sources, uri
 from modelreg.mlflow.artifacts import ModelregArtifactRepository
 from modelreg.mlflow.destination import ArtifactsDestination
 from modelreg.mlflow.store import ModelregStore
@@ -352,6 +352,20 @@ def test_server_joins_paths_to_its_destination(
         assert [info.path for info in repository.list_artifacts()] == ["x.txt"]
 
 
+def test_version_below_a_destination_without_parameters(
+    database: str, location: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, _, parameters = location.partition("?")
+    for key, value in urllib.parse.parse_qsl(parameters):
+        monkeypatch.setenv(f"PG{key.upper()}", value)
+    monkeypatch.setenv("_MLFLOW_SERVER_ARTIFACT_ROOT", "mlflow-artifacts:/")
+    destination = address.partition("/versions/")[0]
+    monkeypatch.setenv("_MLFLOW_SERVER_ARTIFACT_DESTINATION", destination)
+    assert "MLmodel" in [info.path for info in get_artifact_repository(address).list_artifacts()]
+    with refused("INVALID_STATE", "?runs="):
+        get_artifact_repository(f"{destination}/1/run").list_artifacts()
+
+
 def test_server_connects_to_its_own_database_only(
     database: str, location: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -365,6 +379,39 @@ def test_server_connects_to_its_own_database_only(
     ):
         with refused("INVALID_PARAMETER_VALUE", "started with"):
             get_artifact_repository(elsewhere)
+
+
+def test_server_takes_the_place_of_runs_from_its_operator(
+    database: str, runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A URI that a client stored is no way to the files of the server's machine."""
+    operators = registry_uri(database, runs=f"file://{runs}")
+    monkeypatch.setenv("_MLFLOW_SERVER_ARTIFACT_ROOT", "mlflow-artifacts:/")
+    monkeypatch.setenv("_MLFLOW_SERVER_ARTIFACT_DESTINATION", operators)
+    assert get_artifact_repository(operators).list_artifacts("1/run/artifacts")
+    with refused("INVALID_PARAMETER_VALUE", "started with"):
+        get_artifact_repository(registry_uri(database, runs=f"file://{tmp_path}"))
+    with refused("INVALID_PARAMETER_VALUE", "Invalid path"):
+        get_artifact_repository(f"{operators}/../../etc")
+    monkeypatch.setenv("_MLFLOW_SERVER_SERVE_ARTIFACTS", "true")
+    for source in ("mlflow-artifacts:/1/../../x", "mlflow-artifacts:/1/%2e%2e/%2e%2e/x"):
+        with refused("INVALID_PARAMETER_VALUE", "Invalid path"):
+            sources.repository_for(source)
+
+
+def test_runs_at_a_host_of_the_operators(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLflow lets a server connect to hosts of its operator's only, which this is one of."""
+    operators = registry_uri(
+        database, runs="http://artifacts.example.org/api/2.0/mlflow-artifacts/artifacts"
+    )
+    monkeypatch.setenv("_MLFLOW_SERVER_ARTIFACT_ROOT", "mlflow-artifacts:/")
+    monkeypatch.setenv("_MLFLOW_SERVER_ARTIFACT_DESTINATION", operators)
+    assert get_artifact_repository(operators)._runs.artifact_uri.startswith("http://artifacts.")
+    monkeypatch.setenv(
+        "_MLFLOW_SERVER_ARTIFACT_DESTINATION", registry_uri(database, runs="what:/x")
+    )
+    with refused("INTERNAL_ERROR", "what:/x"):
+        get_artifact_repository(registry_uri(database, runs="what:/x"))
 
 
 def test_mlflow_loads_the_entry_points() -> None:

@@ -142,6 +142,25 @@ def test_import_from_a_server(server: str, database: str) -> None:
             report = import_mlflow(server, registry, names=["renamed churn", "greeting"])
             assert report.ok, report
             assert report.versions_imported == 3
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "modelreg",
+                "import-mlflow",
+                "--from",
+                server,
+                "--name",
+                "renamed churn",
+                "--json",
+            ],
+            env={**os.environ, "PGDATABASE": copy},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert json.loads(done.stdout)["versions_present"] == 2
+        assert "Downloading" not in done.stderr  # bars are for terminals
         query = (
             "SELECT model_name, version_number, checksum, deployment_stage, properties"
             " FROM modelreg.model_version WHERE model_name IN ('renamed churn', 'greeting')"
@@ -202,5 +221,12 @@ def test_server_does_not_connect_elsewhere(server: str) -> None:
         with pytest.raises(urllib.error.HTTPError) as caught:
             call(server, f"{api}/model-versions/create", {"name": "bait", "source": source})
         assert json.load(caught.value)["error_code"] == "INVALID_PARAMETER_VALUE"
+        # MLflow does not look at what is behind such a source; the place of a run it just takes.
+        place = {"name": "bait", "artifact_location": source}
+        experiment = call(server, f"{api}/experiments/create", place)
+        run = call(server, f"{api}/runs/create", experiment)["run"]["info"]["run_id"]
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            call(server, f"{api}/artifacts/list?run_id={run}")
+        assert "not to 'modelreg" in json.load(caught.value)["message"]
         with pytest.raises(TimeoutError):
             trap.accept()

@@ -211,6 +211,35 @@ def test_conflicts(
     assert {v.version for v in target.search_model_versions("name = 'churn'")} == {2, 6, 7}
 
 
+def test_model_that_the_registry_refuses(
+    origin: SqlAlchemyStore,
+    registry: ModelRegistry,
+    target: ModelregStore,
+    template: Path,
+) -> None:
+    """It does not keep the others from going."""
+    long = "a" * 201
+    for name, tags in ((long, []), ("b", [RegisteredModelTag("modelreg.x", "y")])):
+        origin.create_registered_model(name, tags)
+        origin.create_model_version(name, str(template / "models" / "fraud"))
+    steps: list[Step] = []
+    report = import_mlflow(origin.db_uri, registry, progress=steps.append)
+    assert [(p.model_name, p.version) for p in report.conflicts] == [(long, None), ("b", None)]
+    assert [(p.model_name, p.version) for p in report.unavailable] == [(long, 1), ("b", 1)]
+    assert steps[-1].done == steps[-1].total == 9
+    for name in (long, "b"):
+        origin.delete_registered_model(name)
+    assert everything(target) == everything(origin)
+
+
+def test_dates_of_the_session(
+    origin: SqlAlchemyStore, target: ModelregStore, database: str
+) -> None:
+    with ModelRegistry(f"dbname={database} options='-c datestyle=German'") as registry:
+        assert import_mlflow(origin.db_uri, registry).ok
+    assert everything(target) == everything(origin)
+
+
 def test_lost_files(
     origin: SqlAlchemyStore,
     target: ModelregStore,

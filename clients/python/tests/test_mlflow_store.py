@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -184,7 +185,9 @@ def test_single_artifact_registered_elsewhere(
     with superuser(database) as connection:
         connection.execute(
             "SELECT modelreg_register('some bytes', 'forest', model_name => %s,"
-            " performance_metrics => '{\"f1\": 0.5}', deployment_stage => 'canary')",
+            " performance_metrics => '{\"f1\": 0.5}', deployment_stage => 'canary',"
+            # A note of theirs, not where MLflow is to look for the files.
+            ' training_metadata => \'{"storage_location": "s3://elsewhere/x"}\')',
             (model_name,),
         )
     version = store.get_model_version(model_name, 1)
@@ -237,6 +240,41 @@ def test_links(model_name: str, tmp_path: Path) -> None:
     (directory / "dangling").symlink_to("absent")
     with refused("INVALID_PARAMETER_VALUE", "'dangling'"):
         files.list_files(directory)
+
+
+def test_directory_that_cannot_be_read_as_a_whole(tmp_path: Path) -> None:
+    """What cannot be listed is not left out in silence."""
+    directory = write_model(tmp_path / "model")
+    deepest = os.open(directory, os.O_RDONLY)
+    for _ in range(20):  # to where a path is too long for the operating system
+        os.mkdir("d" * 250, dir_fd=deepest)
+        below = os.open("d" * 250, os.O_RDONLY, dir_fd=deepest)
+        os.close(deepest)
+        deepest = below
+    os.close(deepest)
+    with refused("INVALID_PARAMETER_VALUE", "cannot be read"):
+        files.list_files(directory)
+
+
+def test_source_is_kept_without_password(
+    store: ModelregStore, database: str, model_name: str, model_directory: Path
+) -> None:
+    store.create_registered_model(model_name)
+    store.create_model_version(model_name, str(model_directory))
+    location = store.get_model_version_download_uri(model_name, 1)
+    secret = location.replace("?", "?password=hunter2&")
+    for store_again in (store, ModelregStore(registry_uri(database, artifacts="reference"))):
+        version = store_again.create_model_version(model_name, secret)
+        assert version.source == location
+        number = version.version
+        assert "hunter2" not in store.get_model_version_download_uri(model_name, number)
+    kept = row(
+        database,
+        "SELECT string_agg(training_metadata::text, ' ') FROM modelreg.model_version"
+        " WHERE model_name = %s",
+        model_name,
+    )
+    assert "hunter2" not in kept[0]
 
 
 def test_names_that_the_registry_refuses(
@@ -582,6 +620,23 @@ def wait_until_gone(connection: psycopg.Connection[Any]) -> None:
         if count is not None and count[0] == 0:
             return
     raise AssertionError("connections did not end")
+
+
+def test_whatever_the_session_is_set_to(
+    database: str, model_name: str, model_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the environment, or by the role or the database."""
+    name = f"{model_name} 日本"
+    for encoding in ("LATIN1", "SQL_ASCII"):
+        monkeypatch.setenv("PGCLIENTENCODING", encoding)
+        options = f"-c datestyle=German -c timezone=Asia/Kathmandu -c my.{encoding}=1"
+        store = ModelregStore(registry_uri(database, options=options))
+        store.create_registered_model(name)
+        version = store.create_model_version(name, str(model_directory))
+        store.transition_model_version_stage(name, 1, "Production", True)
+        assert abs(version.creation_timestamp / 1000 - time.time()) < 60
+        assert [v.name for v in store.search_model_versions(f"name = '{name}'")] == [name]
+        store.delete_registered_model(name)
 
 
 def test_pickled(store: ModelregStore, model_name: str) -> None:

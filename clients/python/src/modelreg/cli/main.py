@@ -43,6 +43,7 @@ class Terminated(KeyboardInterrupt):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with these arguments (default: the process's), and return its exit code."""
+    _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A name that the terminal's encoding does not have is escaped, and no error.
@@ -67,6 +68,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         if before is not None:
             signal.signal(signal.SIGTERM, before)
     return code
+
+
+def _open_what_is_closed() -> None:
+    """Who started us may have closed a standard stream: nothing else, a connection to the server
+    for instance, shall get its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -28,10 +29,13 @@ _CODES = {
 def import_mlflow(session: Session) -> int:
     """Copy models, versions, aliases, tags, stages and artifacts; say what could not be copied."""
     options = session.options
+    if session.quiet or not terminal.is_capable(sys.stderr):
+        os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"  # MLflow's bars are for all
     try:
         from mlflow.exceptions import MlflowException
 
         from modelreg.mlflow.importing import import_mlflow as run
+        from modelreg.mlflow.sources import scrubbed
     except ImportError as error:
         raise exits.CommandError(
             f"import-mlflow needs MLflow, which cannot be imported: {error}",
@@ -49,14 +53,27 @@ def import_mlflow(session: Session) -> int:
             without_files=options.without_files,
         )
     except MlflowException as error:
-        raise exits.CommandError(
-            error.message, _CODES.get(error.error_code, exits.FAILURE)
-        ) from error
+        code = _CODES.get(error.error_code, exits.FAILURE)
+        if _unreachable(error):
+            code = exits.UNREACHABLE
+        raise exits.CommandError(scrubbed(error.message), code) from error
     if session.json:
         session.document(report.as_dict())
     else:
         _print(session, report)
     return exits.OK if report.ok else exits.FAILURE
+
+
+def _unreachable(error: BaseException) -> bool:
+    """Whether it is because MLflow's server could not be reached."""
+    from requests.exceptions import ConnectionError, Timeout
+
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, (ConnectionError, Timeout)):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
 
 
 def _progress(session: Session) -> Any:

@@ -92,7 +92,7 @@ def seconds(text: str) -> float:
         number = float(text)
     except ValueError:
         number = 0.0
-    if not 0 < number < math.inf:
+    if not 0 < number <= 1e9:  # what clocks can count to
         raise argparse.ArgumentTypeError(f'"{text}" is not a number of seconds above 0')
     return number
 
@@ -452,8 +452,8 @@ def _alias(command: Command) -> None:
     sub.add_argument("name", metavar="NAME", help="the model")
     sub.add_argument("old_alias", metavar="ALIAS")
     _reason(sub)
-    sub = action("show", "list the aliases of a model, or of all")
-    sub.add_argument("name", nargs="?", metavar="NAME", help="the model")
+    sub = action("show", "list the aliases of a model")
+    sub.add_argument("name", metavar="NAME", help="the model")
 
 
 def _import_mlflow(command: Command) -> None:

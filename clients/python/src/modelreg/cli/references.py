@@ -79,7 +79,12 @@ def read(text: str, options: Namespace | None = None) -> Reference:
     """Read a REF, given the options that go with it. Raises CommandError for what cannot be one."""
     if not text:
         raise exits.CommandError("an empty REF names nothing", exits.USAGE)
-    given = [name for name in ("id", "name", "version", "alias", "stage") if _option(options, name)]
+    names = ("id", "name", "version", "alias", "stage")
+    given = [name for name in names if _option(options, name) is not None]
+    for name in given:
+        # A script's variable that is not set: the newest version is not what it means.
+        if not _option(options, name):
+            raise exits.CommandError(f"--{name} is empty", exits.USAGE)
     if len(given) > 1:
         raise exits.CommandError(
             f"{' and '.join('--' + name for name in given)} exclude each other", exits.USAGE
@@ -106,7 +111,7 @@ def read(text: str, options: Namespace | None = None) -> Reference:
 
 def _option(options: Namespace | None, name: str) -> str | None:
     value: str | None = getattr(options, f"ref_{name}", None)
-    return value or None
+    return value
 
 
 def find(

@@ -112,7 +112,12 @@ def _pool(uri: RegistryUri) -> Pool:
                 pool = psycopg_pool.ConnectionPool(
                     conninfo,
                     connection_class=psycopg.Connection[tuple[Any, ...]],
-                    kwargs={"autocommit": True, "fallback_application_name": APPLICATION_NAME},
+                    kwargs={
+                        "autocommit": True,
+                        "fallback_application_name": APPLICATION_NAME,
+                        # Of the environment there might come one that cannot say all texts.
+                        "client_encoding": "UTF8",
+                    },
                     min_size=0,
                     max_size=MAX_CONNECTIONS,
                     timeout=WAIT,
@@ -150,6 +155,7 @@ def _alive(pool: Pool, uri: RegistryUri) -> Connection:
 def _configure(connection: Connection) -> None:
     # What waits for a lock must see then what the other has done, whatever the database's default.
     connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+    connection.execute("SET datestyle TO iso")  # the one that psycopg reads
 
 
 def _explain(uri: RegistryUri) -> None:

@@ -29,8 +29,6 @@ def artifacts_destination(
     artifact_uri: str, tracking_uri: str | None = None, registry_uri: str | None = None
 ) -> ArtifactsDestination:
     """The repository, with MLflow's optional abilities if the one for runs has them."""
-    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-
     below = uri.below_destination(artifact_uri)
     parsed = uri.parse(artifact_uri[: -len(below)].rstrip("/") if below else artifact_uri)
     runs = None
@@ -39,14 +37,46 @@ def artifacts_destination(
             raise MlflowException.invalid_parameter_value(
                 "'runs' in the registry URI must be the address of another kind of storage"
             )
-        location = append_to_uri_path(parsed.runs_uri, below) if below else parsed.runs_uri
-        runs = get_artifact_repository(location, tracking_uri=tracking_uri)
+        location = parsed.runs_uri
+        if below and (below := normalised(below)):
+            location = append_to_uri_path(location, below)
+        runs = _for_runs(parsed.runs_uri, location, tracking_uri)
     abilities = tuple(
         name
         for name in _ABILITIES
         if (theirs := getattr(artifact_repo, name, None)) and isinstance(runs, theirs)
     )
     return _with_abilities(abilities)(parsed, runs, tracking_uri, registry_uri)
+
+
+def _for_runs(runs_uri: str, location: str, tracking_uri: str | None) -> Any:
+    """The repository of runs, at ``location`` in or below ``runs_uri``.
+
+    A server takes ``runs`` from its operator only: in a URI that a client stored it would be a
+    way to any file that the server can read. The operator may name any host, though, which
+    MLflow, for what a client stored, would refuse.
+    """
+    from mlflow.store.artifact.artifact_repository_registry import (
+        get_artifact_repository,
+        get_registered_artifact_repositories,
+    )
+    from mlflow.utils.uri import get_uri_scheme
+
+    if not uri.in_server():
+        return get_artifact_repository(location, tracking_uri=tracking_uri)
+    if runs_uri not in {
+        uri.parse(candidate).runs_uri
+        for candidate in uri.server_uris()
+        if candidate is not None and uri.is_registry_uri(candidate)
+    }:
+        raise MlflowException.invalid_parameter_value(
+            "'runs' in the registry URI is for the URIs that this MLflow server was started with"
+        )
+    known: dict[str, Any] = get_registered_artifact_repositories()
+    repository = known.get(get_uri_scheme(location))
+    if repository is None:
+        return get_artifact_repository(location, tracking_uri=tracking_uri)  # says why not
+    return repository(location, tracking_uri=tracking_uri, registry_uri=None)
 
 
 class ArtifactsDestination(ArtifactRepository):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 
 from ..streaming import PART_SIZE, manifest
 from ..types import FileEntry
@@ -45,15 +46,21 @@ def list_files(
     INVALID_PARAMETER_VALUE if there is no file, or one that the registry does not take; the
     message calls the directory ``source``.
     """
-    top = Path(root)
     source = source or str(root)
+    try:
+        return _list_files(Path(root), source, links_out)
+    except OSError as error:
+        raise _unreadable(source, error) from error
+
+
+def _list_files(top: Path, source: str, links_out: bool) -> list[LocalFile]:
     if top.is_file():
         return [LocalFile(_checked(top.name), top, top.stat().st_size)]
     if not top.is_dir():
         raise MlflowException.invalid_parameter_value(f"No such file or directory: '{source}'")
     inside = top.resolve()
     found = []
-    for directory, subdirectories, names in os.walk(top, followlinks=False):
+    for directory, subdirectories, names in os.walk(top, onerror=_raise):
         for name in (*names, *(d for d in subdirectories if os.path.islink(f"{directory}/{d}"))):
             place = Path(directory, name)
             path = place.relative_to(top).as_posix()
@@ -108,7 +115,7 @@ def upload(
         if file.size > _SMALL:
             stored[file.path] = _stream(connection, upload_id, file, progress)
             continue
-        content = file.place.read_bytes()
+        content = b"".join(_parts(file.place))
         stored[file.path] = FileEntry(file.path, len(content), hashlib.sha256(content).hexdigest())
         if content:
             batch.append((upload_id, content))
@@ -183,9 +190,28 @@ def _send(connection: Connection, batch: list[tuple[str, bytes]]) -> None:
 
 
 def _parts(place: Path) -> Iterator[bytes]:
-    with place.open("rb", buffering=0) as stream:
-        while part := stream.read(PART_SIZE):
+    try:
+        stream = place.open("rb", buffering=0)
+    except OSError as error:
+        raise _unreadable(place.name, error) from error
+    with stream:
+        while True:
+            try:
+                part = stream.read(PART_SIZE)
+            except OSError as error:
+                raise _unreadable(place.name, error) from error
+            if not part:
+                return
             yield part
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _unreadable(name: str, error: OSError) -> MlflowException:
+    message = f"'{name}' cannot be read: {error.strerror or error}"
+    return MlflowException(message, INVALID_PARAMETER_VALUE)
 
 
 def _checked(path: str) -> str:

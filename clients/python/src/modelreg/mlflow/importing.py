@@ -158,7 +158,16 @@ class _Import:
 
     def model(self, model: OriginModel) -> None:
         """Copies one model; problems with it are reported, and do not keep others from going."""
-        last = self._model_itself(model)
+        try:
+            last = self._model_itself(model)
+        except MlflowException as error:
+            if error.error_code not in _REFUSALS:
+                raise
+            self._conflict(model.name, None, error.message)
+            for version in model.versions:
+                self._unavailable(model.name, version.number, "waits for its model")
+                self._step(model, version, "unavailable")
+            return
         blocked: str | None = None
         for version in model.versions:
             if blocked is not None and version.number > last:
@@ -179,12 +188,14 @@ class _Import:
                     if version.number > last:
                         blocked = f"waits for version {version.number}"
                     self._conflict(model.name, version.number, error.message)
-            self._done += 1
-            if self._progress is not None:
-                step = Step(model.name, version.number, outcome, self._done, self.total)
-                self._progress(step)
+            self._step(model, version, outcome)
         if not self.report.dry_run:
             self._aliases(model)
+
+    def _step(self, model: OriginModel, version: OriginVersion, outcome: str) -> None:
+        self._done += 1
+        if self._progress is not None:
+            self._progress(Step(model.name, version.number, outcome, self._done, self.total))
 
     # ---- Models ----
 
@@ -441,7 +452,7 @@ class _Import:
     # ---- Problems ----
 
     def _conflict(self, name: str, number: int | None, reason: str) -> None:
-        self.report.conflicts.append(Problem(name, number, reason))
+        self.report.conflicts.append(Problem(name, number, sources.scrubbed(reason)))
 
     def _unavailable(self, name: str, number: int, reason: str) -> None:
         self.report.unavailable.append(Problem(name, number, reason))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import hashlib
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -22,6 +23,22 @@ from .database import Connection
 from .entities import MLFLOW_MODEL_ID, RUN_ID, RUN_LINK, SOURCE, USER_ID, VERSION_COLUMNS
 
 STORAGE_LOCATION = "storage_location"
+
+
+def is_pointer(storage_location: str | None, checksum: str) -> bool:
+    """Whether a version without files is the address of files, and no artifact of its own.
+
+    Its metadata alone do not say it: those of others may have a ``storage_location`` too, and that
+    must not take the place of the bytes that they registered.
+    """
+    if storage_location is None:
+        return False
+    locations = (storage_location, None) if storage_location == "" else (storage_location,)
+    return checksum in {hashlib.sha256(_pointer_to(each)).hexdigest() for each in locations}
+
+
+def _pointer_to(location: str | None) -> bytes:
+    return json.dumps({"source": location}, ensure_ascii=False).encode()
 
 
 @dataclass(frozen=True)
@@ -134,7 +151,7 @@ class Registration:
         return Ready(register)
 
     def _pointer(self, connection: Connection, model_type: str, location: str | None) -> Registered:
-        artifact = json.dumps({"source": location}, ensure_ascii=False).encode()
+        artifact = _pointer_to(location)
         arguments = self._arguments(model_type)
         arguments["training_metadata"].obj[STORAGE_LOCATION] = location or ""
         return self._call(connection, "modelreg_register", {"artifact": artifact, **arguments})
@@ -177,6 +194,7 @@ class Registration:
         row = connection.execute(
             f"SELECT {VERSION_COLUMNS}, v.model_key, v.checksum FROM {function}({passed}) AS v",
             list(arguments.values()),
+            binary=True,  # so that the session's datestyle is of no concern
         ).fetchone()
         assert row is not None
         return Registered(model_key=row[-2], checksum=row[-1], columns=row[:-2])

@@ -8,6 +8,7 @@ need no reading.
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 import tempfile
 import urllib.parse
@@ -41,7 +42,7 @@ def on_disk(
         except Exception as error:
             raise MlflowException.invalid_parameter_value(
                 f"The files of the model cannot be read from its source '{shown(location)}': "
-                + str(error).replace(location, shown(location))
+                + scrubbed(str(error).replace(location, shown(location)))
             ) from error
         yield place
     finally:
@@ -67,10 +68,12 @@ def repository_for(
     """MLflow's artifact repository for an address, and the path in it."""
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
+    from .artifacts import normalised
+
     destination = uri.served_artifacts_destination()
     path = proxied_path(location)
     if destination is not None and path is not None:
-        return get_artifact_repository(destination), path
+        return get_artifact_repository(destination), normalised(path)
     return (
         get_artifact_repository(location, tracking_uri=tracking_uri, registry_uri=registry_uri),
         "",
@@ -138,3 +141,11 @@ def shown(location: str) -> str:
     parsed = urllib.parse.urlsplit(location)
     host = parsed.netloc.rpartition("@")[2]
     return urllib.parse.urlunsplit((parsed.scheme, host, parsed.path, "", ""))
+
+
+def scrubbed(message: str) -> str:
+    """The message of somebody else's error without the passwords in the URLs that it quotes."""
+    message = re.sub(r"(?<=://)[^/?#\s'\"<>]*@", "", message)
+    return re.sub(
+        r"(?i)(?<=[?&])(\w*(?:password|token|secret)\w*)=[^&\s'\"<>]*", r"\1=***", message
+    )

@@ -57,7 +57,7 @@ from .entities import (
     registered_model,
 )
 from .locating import complete_from_logged_model, locate
-from .registering import Registration
+from .registering import Registration, is_pointer
 from .stages import transition
 from .webhooks import WithoutWebhooks
 
@@ -237,6 +237,8 @@ class ModelregStore(WithoutWebhooks, AbstractStore):
         _validate_model_name(name)
         for tag in tags or ():
             _validate_model_version_tag(tag.key, tag.value)
+        if uri.is_registry_uri(source):
+            source = uri.parse(source).public()  # it is handed out
         registration = Registration(
             name=name,
             source=source,
@@ -346,15 +348,15 @@ class ModelregStore(WithoutWebhooks, AbstractStore):
         with self._database.connection() as connection:
             row = connection.execute(
                 "SELECT v.model_id, v.file_count, v.training_metadata ->> 'storage_location',"
-                " v.training_metadata ->> 'source'"
+                " v.training_metadata ->> 'source', v.checksum"
                 " FROM modelreg.model AS m JOIN modelreg.model_version AS v USING (model_key)"
                 " WHERE m.model_name = %s AND v.version_number = %s",
                 (name, number),
             ).fetchone()
         if row is None:
             raise reading.no_version(name, number)
-        model_id, file_count, storage_location, source = row
-        if file_count == 0 and storage_location is not None:
+        model_id, file_count, storage_location, source, checksum = row
+        if file_count == 0 and is_pointer(storage_location, checksum):
             return str(storage_location or source)
         destination = uri.served_artifacts_destination()
         if (

@@ -196,7 +196,11 @@ def below_destination(location: str) -> str | None:
     if not in_server() or destination is None or not is_registry_uri(destination):
         return None
     prefix = destination.rstrip("/") + "/"
-    return location[len(prefix) :] if location.startswith(prefix) else None
+    if not location.startswith(prefix):
+        return None
+    below = location[len(prefix) :]
+    # Behind a destination without parameters, the path of a version is its own address.
+    return below if "?" in destination or split_version_path(below) is None else None
 
 
 def with_credentials(uri: RegistryUri, operators: Iterable[str | None]) -> RegistryUri:
