@@ -136,8 +136,6 @@ delete_version(FunctionCallInfo fcinfo)
 	if (version.stage == MR_STAGE_PRODUCTION && !force)
 		mr_transition_raise_protected(model_id);
 	mr_transition_require_editor(&version, "delete model version");
-	if (!force)
-		mr_transition_check_no_alias(model_id);
 	mr_trail_hold(&model);
 	mr_transition_remove(model_id, force ? MR_CAUSE_FORCE : MR_CAUSE_REQUEST);
 	mr_trail_release(&model);

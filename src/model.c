@@ -263,12 +263,14 @@ check_no_alias(const MrModel *model)
 {
 	char	   *alias = mr_alias_of_model(&model->key);
 
-	if (alias != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_IN_USE),
-				 errmsg("model \"%s\" has the alias \"%s\"", model->name,
-						alias),
-				 errhint("Drop its aliases first, or call modelreg_delete_model with force => true.")));
+	if (alias == NULL)
+		return;
+	mr_actor_log_refusal("delete a model that has an alias", model->name);
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_IN_USE),
+			 errmsg("model \"%s\" has the alias \"%s\"", model->name,
+					alias),
+			 errhint("Drop its aliases first, or call modelreg_delete_model with force => true.")));
 }
 
 static void

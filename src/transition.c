@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * transition.c
- *	  Moving and removing versions of a locked model.
+ *	  Locking a model and a version, moving and removing versions.
  *
  * LAYER 2
  *
@@ -95,8 +95,9 @@ mr_transition_demote_incumbents(const MrModel *model, const char *successor)
 }
 
 /*
- * Deletes a version, of which the caller has decided that it may go, and its
- * aliases; one in production is demoted first.
+ * Deletes a version, of which the caller has decided that it may go; one in
+ * production is demoted first.  Its aliases go if that is forced; else, if it
+ * has any, the guard raises 55006.
  */
 void
 mr_transition_remove(const char *model_id, MrCause cause)
@@ -110,7 +111,8 @@ mr_transition_remove(const char *model_id, MrCause cause)
 	cause_before = mr_actor_set_cause(cause);
 	if (version.stage == MR_STAGE_PRODUCTION)
 		demote(model_id);
-	mr_alias_delete_of_version(model_id);
+	if (cause == MR_CAUSE_FORCE || cause == MR_CAUSE_MODEL_FORCED)
+		mr_alias_delete_of_version(model_id);
 	mr_version_delete(model_id);
 	mr_actor_set_cause(cause_before);
 }

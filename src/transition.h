@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * transition.h
- *	  Moving and removing versions of a locked model.
+ *	  Locking a model and a version, moving and removing versions.
  *
  * LAYER 2
  *

@@ -149,7 +149,7 @@ COMMENT ON FUNCTION modelreg.guard_model() IS
 CREATE FUNCTION modelreg.guard_version() RETURNS trigger
 	LANGUAGE c AS 'MODULE_PATHNAME', 'modelreg_guard_version';
 COMMENT ON FUNCTION modelreg.guard_version() IS
-	'Refuses changes of what a registration fixed, moves that are not legal, and deletion in production.';
+	'Refuses changes of what a registration fixed, moves that are not legal, and deletion in production or with an alias.';
 
 CREATE FUNCTION modelreg.guard_alias() RETURNS trigger
 	LANGUAGE c AS 'MODULE_PATHNAME', 'modelreg_guard_alias';
@@ -189,7 +189,7 @@ COMMENT ON FUNCTION modelreg.guard_setting() IS
 CREATE FUNCTION modelreg.record_version() RETURNS trigger
 	LANGUAGE c AS 'MODULE_PATHNAME', 'modelreg_record_version';
 COMMENT ON FUNCTION modelreg.record_version() IS
-	'Appends stage moves, metadata changes and deletions to the audit trail.';
+	'Appends stage moves, metadata changes and deletions to the audit trail; with a version its files go.';
 
 CREATE FUNCTION modelreg.record_model() RETURNS trigger
 	LANGUAGE c AS 'MODULE_PATHNAME', 'modelreg_record_model';

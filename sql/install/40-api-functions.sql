@@ -435,4 +435,4 @@ CREATE FUNCTION @extschema@.modelreg_verify(model_id text DEFAULT NULL)
 	LANGUAGE c STABLE PARALLEL RESTRICTED
 	AS 'MODULE_PATHNAME', 'modelreg_verify';
 COMMENT ON FUNCTION @extschema@.modelreg_verify(text) IS
-	'Reads the bytes of one version, or of all, and compares them with their SHA-256; checks references too. Reads each artifact once; what no version refers to is reported with model_id NULL. Works on a replica.';
+	'Reads the bytes of one version, or of all, those of their files included, and compares them with their SHA-256; checks references too. Reads each artifact once; what no version refers to is reported with model_id NULL. Works on a replica.';

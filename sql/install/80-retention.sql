@@ -60,7 +60,7 @@ BEGIN
 END
 $$;
 COMMENT ON PROCEDURE @extschema@.modelreg_cleanup(bigint, boolean, text, integer) IS
-	'Deletes the versions beyond the newest max_versions of each model, or of one, and then the artifacts that no version uses and the uploads without an append for modelreg.upload_expiry; commits after each batch. Versions in production and canary are kept unless keep_production is false. Needs modelreg_admin; not inside a transaction block (25001). deleted: how many versions went.';
+	'Deletes the versions beyond the newest max_versions of each model, or of one, and then the artifacts that no version uses and the uploads without an append for modelreg.upload_expiry; commits after each batch. Versions with an alias are kept, and those in production and canary unless keep_production is false. Needs modelreg_admin; not inside a transaction block (25001). deleted: how many versions went.';
 
 CREATE FUNCTION @extschema@.modelreg_cleanup_preview(
 	keep_production boolean DEFAULT true,

@@ -119,7 +119,7 @@ def test_push_from_standard_input(
         (["model", "--name", "m", "--metric", "a=1", "--property", "modelreg.x=1"], USAGE, "res"),
         (["model", "--name", "m", "--metric", "a=1", "--serializer", "no"], FAILURE, "serializer"),
         (["model", "--name", "m", "--metric", "a=1", "--trained-at", "soon"], USAGE, "no time"),
-        (["model", "--name", "m", "--metric", "a=1", "--upload-id", "7"], USAGE, "uuid"),
+        (["model", "--name", "m", "--metric", "a=1", "--upload-id", "7"], USAGE, "not the uuid"),
         (["empty", "--name", "m", "--metric", "a=1"], USAGE, "empty"),
         (["none", "--name", "m", "--metric", "a=1"], USAGE, "no files"),
         (["none", "--name", "m", "--metric", "a=1", "--serializer", "x"], USAGE, "single file"),

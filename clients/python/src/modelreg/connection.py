@@ -97,7 +97,7 @@ def connect_arguments(dsn: str) -> dict[str, Any]:
 UNKNOWN_OUTCOME = "Whether the change was made is not known: look before retrying."
 
 
-class Backoff:
+class Retries:
     """So many attempts more, each after a longer wait, two seconds at most."""
 
     def __init__(self, retries: int) -> None:
@@ -208,7 +208,7 @@ class Source(ABC):
 
     def run(self, statement: Statement[T]) -> T:
         """Run a statement; reads run again if the connection was lost. Raises ModelregErrors."""
-        backoff = Backoff(self.retries)
+        backoff = Retries(self.retries)
         while True:
             lent = False
             try:
@@ -272,7 +272,7 @@ class DsnSource(Source):
                     connection.close()
 
     def _connect(self) -> Connection:
-        backoff = Backoff(self.retries)
+        backoff = Retries(self.retries)
         while True:
             try:
                 connection = psycopg.connect(**connect_arguments(self._dsn))

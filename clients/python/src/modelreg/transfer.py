@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 
 from modelreg import statements
-from modelreg.connection import Backoff, Connection, Source, cursor, execute, session_settings
+from modelreg.connection import Connection, Retries, Source, cursor, execute, session_settings
 from modelreg.errors import (
     InvalidArgumentError,
     ModelregError,
@@ -28,7 +28,7 @@ def begin(source: Source, items: Sequence[UploadItem]) -> None:
     for item in items:
         if item.upload_id is not None:
             item.resume(source.run(statements.upload_status(item.upload_id)).bytes_held)
-    backoff = Backoff(source.retries)
+    backoff = Retries(source.retries)
     while new := [item for item in items if item.upload_id is None]:
         try:
             with source.connection() as connection:
@@ -68,7 +68,7 @@ def send(
     was not; else all is part of the caller's transaction. Raises ModelregErrors.
     """
     started = time.monotonic()
-    backoff = Backoff(source.retries)
+    backoff = Retries(source.retries)
     lost: ModelregError | None = None
     while True:
         try:
@@ -81,7 +81,7 @@ def send(
                     before = upload.bytes_confirmed
                     _send_parts(connection, upload)
                     if upload.bytes_confirmed > before:
-                        backoff = Backoff(source.retries)
+                        backoff = Retries(source.retries)
                 return execute(connection, finish())
         except (psycopg.Error, ModelregError) as caught:
             error = caught if isinstance(caught, ModelregError) else translate(caught)
@@ -157,7 +157,7 @@ def receive(
     whatever the server would find, so where the transaction is ours the server need not look
     as well, which makes it a third faster. `verify` false: nobody does.
     """
-    backoff = Backoff(source.retries)
+    backoff = Retries(source.retries)
     settings = {} if verify or source.owned else {"modelreg.verify_checksums": "off"}
     while True:
         before = download.received
@@ -179,7 +179,7 @@ def receive(
             return
         except psycopg.Error as error:
             if download.received > before:
-                backoff = Backoff(source.retries)
+                backoff = Retries(source.retries)
             again = lent and source.owned and is_lost_connection(error)
             if not (again and backoff.wait()):
                 raise translate(error) from error

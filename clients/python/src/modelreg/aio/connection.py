@@ -17,7 +17,7 @@ from psycopg.rows import tuple_row
 from modelreg import statements
 from modelreg.connection import (
     UNKNOWN_OUTCOME,
-    Backoff,
+    Retries,
     check_encoding,
     connect_arguments,
     conninfo,
@@ -67,7 +67,7 @@ class AsyncSource(ABC):
 
     async def run(self, statement: Statement[T]) -> T:
         """Run a statement; reads run again if the connection was lost. Raises ModelregErrors."""
-        backoff = Backoff(self.retries)
+        backoff = Retries(self.retries)
         while True:
             lent = False
             try:
@@ -84,7 +84,7 @@ class AsyncSource(ABC):
                 raise error from caught
 
 
-async def pause(backoff: Backoff) -> bool:
+async def pause(backoff: Retries) -> bool:
     """Wait for the next attempt; False: there is none."""
     delay = backoff.next_delay()
     if delay is None:
@@ -119,7 +119,7 @@ class AsyncDsnSource(AsyncSource):
             yield self._connection
 
     async def _connect(self) -> AsyncConnection:
-        backoff = Backoff(self.retries)
+        backoff = Retries(self.retries)
         while True:
             try:
                 connection = await psycopg.AsyncConnection.connect(**connect_arguments(self._dsn))

@@ -29,7 +29,7 @@ from modelreg.aio.connection import (
     pause,
     session_settings,
 )
-from modelreg.connection import Backoff
+from modelreg.connection import Retries
 from modelreg.errors import (
     InvalidArgumentError,
     ModelregError,
@@ -92,7 +92,7 @@ async def begin(source: AsyncSource, items: Sequence[UploadItem]) -> None:
         if item.upload_id is not None:
             status = await source.run(statements.upload_status(item.upload_id))
             await in_thread(item.resume, status.bytes_held)
-    backoff = Backoff(source.retries)
+    backoff = Retries(source.retries)
     while new := [item for item in items if item.upload_id is None]:
         try:
             async with source.connection() as connection:
@@ -125,7 +125,7 @@ async def send(
 ) -> ModelVersion:
     """Send all parts and register; see transfer.send."""
     started = time.monotonic()
-    backoff = Backoff(source.retries)
+    backoff = Retries(source.retries)
     lost: ModelregError | None = None
     while True:
         try:
@@ -139,7 +139,7 @@ async def send(
                     before = upload.bytes_confirmed
                     await _send_parts(connection, upload)
                     if upload.bytes_confirmed > before:
-                        backoff = Backoff(source.retries)
+                        backoff = Retries(source.retries)
                 return await execute(connection, finish())
         except (psycopg.Error, ModelregError) as caught:
             error = caught if isinstance(caught, ModelregError) else translate(caught)
@@ -207,7 +207,7 @@ async def receive(
     verify: bool = True,
 ) -> None:
     """Fetch what is missing of a version's bytes, or of one of its files; see transfer.receive."""
-    backoff = Backoff(source.retries)
+    backoff = Retries(source.retries)
     settings = {} if verify or source.owned else {"modelreg.verify_checksums": "off"}
     while True:
         before = download.received
@@ -223,7 +223,7 @@ async def receive(
             return
         except psycopg.Error as error:
             if download.received > before:
-                backoff = Backoff(source.retries)
+                backoff = Retries(source.retries)
             again = lent and source.owned and is_lost_connection(error)
             if not (again and await pause(backoff)):
                 raise translate(error) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import uuid
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NoReturn
@@ -84,6 +85,13 @@ def count(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f'"{text}" is not a whole number above 0')
     return number
+
+
+def upload_id(text: str) -> str:
+    try:
+        return str(uuid.UUID(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f'"{text}" is not the uuid of an upload') from None
 
 
 def seconds(text: str) -> float:
@@ -257,7 +265,12 @@ def _push(command: Command) -> None:
     parser.add_argument(
         "--sha256", metavar="HEX", help="register only if the file has this SHA-256"
     )
-    parser.add_argument("--upload-id", metavar="UUID", help="go on with an upload that broke off")
+    parser.add_argument(
+        "--upload-id",
+        metavar="UUID",
+        type=upload_id,
+        help="go on with an upload that broke off",
+    )
 
 
 def _pull(command: Command) -> None:
