@@ -4,8 +4,9 @@
 #   make test                everything, in a private cluster; nothing is installed
 #   make demo | bench | bench-mlflow | lint | memcheck | test-all-versions
 #
-# Builds are in-tree only.  The second group of goals needs no PostgreSQL to begin
-# with: tools/setup looks for the packages they use and, for root, installs them.
+# The second group of goals needs no PostgreSQL to begin with: tools/setup looks
+# for the packages they use and, for root, installs them.  To build in a directory
+# of its own: make -f path/to/Makefile there.
 
 PG_CONFIG ?= pg_config
 .DEFAULT_GOAL := all
@@ -61,23 +62,31 @@ $(error $(PG_CONFIG) knows no PGXS: install the server development package (as r
 endif
 
 EXTENSION = modelreg
-EXTVERSION := $(shell sed -n "s/^default_version *= *'\([^']*\)'.*/\1/p" modelreg.control)
 MODULE_big = modelreg
 PGFILEDESC = "modelreg - model registry"
 
+# Where this file is, as PGXS finds it; "." unless the build has a directory of
+# its own.
+SOURCE := $(patsubst %/,%,$(dir $(firstword $(MAKEFILE_LIST))))
+sources = $(patsubst $(SOURCE)/%,%,$(sort $(wildcard $(addprefix $(SOURCE)/,$(1)))))
+
+EXTVERSION := $(shell sed -n "s/^default_version *= *'\([^']*\)'.*/\1/p" $(SOURCE)/modelreg.control)
+
+# The folders of the C sources; docs/architecture.md says what is where.
 # := because PGXS asks "ifdef", and an empty list must not count.
-OBJS := $(patsubst %.c,%.o,$(sort $(wildcard src/*.c)))
+OBJS := $(patsubst %.c,%.o,$(call sources,src/*.c src/*/*.c src/*/*/*.c))
+C_HEADERS := $(wildcard $(SOURCE)/src/*/*.h $(SOURCE)/src/*/*/*.h)
 
 # The install script is assembled from ordered parts.  A part says CREATE OR
 # REPLACE where an update script may repeat it; an install script must not
 # replace what is already there.
-SQL_PARTS := $(sort $(wildcard sql/install/*.sql))
+SQL_PARTS := $(sort $(wildcard $(SOURCE)/sql/install/*.sql))
 EXTENSION_SQL := sql/modelreg--$(EXTVERSION).sql
-DATA := $(wildcard sql/modelreg--*--*.sql)
+DATA := $(call sources,sql/modelreg--*--*.sql)
 DATA_built := $(EXTENSION_SQL)
-DOCS := $(wildcard docs/*.md)
+DOCS := $(call sources,docs/*.md)
 
-PG_CPPFLAGS = -DMODELREG_VERSION='"$(EXTVERSION)"'
+PG_CPPFLAGS = -I$(SOURCE)/src -DMODELREG_VERSION='"$(EXTVERSION)"'
 
 # lz4 and zstd are used if their headers are there; WITH_LZ4=no WITH_ZSTD=no
 # leave them out.
@@ -125,10 +134,14 @@ include $(PGXS)
 # Makefile.global sets it, so it is added to afterwards.
 PROVE_FLAGS += -I test/t
 
-# PGXS tracks no headers.
-$(OBJS) $(OBJS:.o=.bc): $(wildcard src/*.h)
+# PGXS tracks no headers, and makes no directories (nor could a rule: make would
+# find those of the sources).
+$(OBJS) $(OBJS:.o=.bc): $(C_HEADERS)
+ifneq (.,$(SOURCE))
+$(shell mkdir -p $(sort $(dir $(OBJS) $(EXTENSION_SQL))))
+endif
 
-$(EXTENSION_SQL): $(SQL_PARTS) modelreg.control
+$(EXTENSION_SQL): $(SQL_PARTS) $(SOURCE)/modelreg.control
 	sed 's/^CREATE OR REPLACE /CREATE /' $(SQL_PARTS) > $@
 
 endif

@@ -4,7 +4,7 @@
     tools/python bench/chunking.py      about two minutes
 
 Needs a C compiler and the headers of the server that pg_config (or PG_CONFIG)
-names, but no server.  Compiles src/chunker.c for other sizes, cuts pairs of
+names, but no server.  Compiles src/bytes/chunker.c for other sizes, cuts pairs of
 artifacts with it and prints Markdown tables.  Seeds are fixed: the same versions of
 scikit-learn and NumPy give the same artifacts, but for trees that joblib loaded, which
 it pads with what was in the memory.
@@ -32,7 +32,7 @@ from sklearn.base import clone
 from sklearn.datasets import make_classification
 from sklearn.ensemble import IsolationForest, RandomForestClassifier
 
-SOURCE = Path(__file__).parent.parent / "src/chunker.c"
+SOURCE = Path(__file__).parent.parent / "src/bytes/chunker.c"
 KB, MB, GB = 1024, 1024 * 1024, 1024 * 1024 * 1024
 # Minimum, average, maximum in KiB.  The first, too fine for use, tells what is shared.
 SIZES = [(0.25, 1, 4), (8, 32, 128), (16, 64, 256), (32, 64, 256), (32, 128, 512),
@@ -44,14 +44,15 @@ ROWS, LAST_PIECE = 325, 450
 
 
 def by_content(directory, sizes):
-    """What tells the ends of chunks: src/chunker.c, compiled for these sizes."""
+    """What tells the ends of chunks: src/bytes/chunker.c, compiled for these sizes."""
     headers = subprocess.check_output(
         [os.environ.get("PG_CONFIG", "pg_config"), "--includedir-server"], text=True)
     library = Path(directory, "_".join(map(str, sizes)) + ".so")
     macros = (f"-DMR_CHUNK_{name}={int(size * KB)}"
               for name, size in zip(("MIN", "AVERAGE", "MAX"), sizes))
     subprocess.check_call([os.environ.get("CC", "cc"), "-O2", "-shared", "-fPIC", *macros,
-                           "-I" + headers.strip(), SOURCE, "-o", library])
+                           "-I" + headers.strip(), "-I", SOURCE.parent.parent, SOURCE,
+                           "-o", library])
     library = ctypes.CDLL(library)
     library.mr_chunker_next.restype = ctypes.c_size_t
 

@@ -1,20 +1,11 @@
-/*-------------------------------------------------------------------------
- *
- * modelreg.c
- *	  A model registry in PostgreSQL: the library's entry point.
- *
- * LAYER 4
- *
- * IDENTIFICATION
- *	  src/modelreg.c
- *
- *-------------------------------------------------------------------------
+/*
+ * A model registry in PostgreSQL: the library's entry point.
  */
 #include "postgres.h"
 
 #include "fmgr.h"
 
-#include "guc.h"
+#include "base/guc.h"
 
 PG_MODULE_MAGIC;
 

@@ -2,7 +2,7 @@
  * The API: functions in the extension's schema.
  *
  * The writing functions are written in C and run with the rights of the
- * caller until they have checked its role; see src/actor.c.
+ * caller until they have checked its role; see src/base/actor.c.
  * ------------------------------------------------------------------ */
 
 -- Registering and loading

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Where the chunker cuts: by the bytes alone, within its bounds.
 
-Compiles src/chunker.c apart; needs no server.
+Compiles src/bytes/chunker.c apart; needs no server.
 """
 
 import ctypes
@@ -14,7 +14,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "bench"))
 import chunking                                     # noqa: E402
 
-MIN, AVERAGE, MAX = 32, 64, 256                     # KiB, as in src/chunker.h
+MIN, AVERAGE, MAX = 32, 64, 256                     # KiB, as in src/bytes/chunker.h
 DATA = random.Random(1).randbytes(6 * chunking.MB)
 
 

@@ -1,0 +1,109 @@
+/*
+ * Aliases: names of versions within a model, such as champion, that are
+ * moved from one version to another.
+ *
+ * An alias always names a version that exists.  Setting one locks the model
+ * and then the version, so that a deletion, which locks the version too, comes
+ * before or after it as a whole; and a deletion looks for aliases when it has
+ * that lock.  The guard, in guard_alias.c, holds this for plain SQL.
+ */
+#include "postgres.h"
+
+#include "base/arg.h"
+#include "base/check.h"
+#include "life/transition.h"
+#include "rows/aliases.h"
+#include "trail/trail.h"
+
+PG_FUNCTION_INFO_V1(modelreg_set_alias);
+PG_FUNCTION_INFO_V1(modelreg_drop_alias);
+
+static Datum set_alias(FunctionCallInfo fcinfo);
+static Datum drop_alias(FunctionCallInfo fcinfo);
+static void record_first(MrModel *model, const MrAlias *alias);
+
+/*
+ * modelreg_set_alias(model_id, alias, reason): see its COMMENT.
+ */
+Datum
+modelreg_set_alias(PG_FUNCTION_ARGS)
+{
+	return mr_actor_run_as_owner(fcinfo, MR_ROLE_ADMIN, "set an alias",
+								 set_alias);
+}
+
+static Datum
+set_alias(FunctionCallInfo fcinfo)
+{
+	char	   *model_id = mr_arg_required_text(fcinfo, 0, "model_id");
+	char	   *name = mr_arg_text(fcinfo, 1);
+	MrModel		model;
+	MrVersion	version;
+	MrAlias		alias;
+	char	   *present;
+
+	mr_check_alias("alias", name);
+	mr_trail_take_reason(mr_arg_text(fcinfo, 2));
+	mr_transition_lock(model_id, &model, &version);
+
+	alias.model_key = model.key;
+	alias.alias = name;
+	alias.model_id = model_id;
+	present = mr_alias_target(&model.key, name);
+	mr_trail_hold(&model);
+	if (present == NULL)
+		record_first(&model, &alias);
+	else if (strcmp(present, model_id) != 0)
+		mr_alias_move(&alias, mr_actor_name());
+	mr_trail_release(&model);
+	return mr_alias_row(&model.key, name);
+}
+
+/*
+ * Moves and deletions are recorded by a trigger; a restore would fire one for
+ * insertions.
+ */
+static void
+record_first(MrModel *model, const MrAlias *alias)
+{
+	MrEvent		event = {0};
+
+	/* only plain SQL can have been quicker, which takes no model's lock */
+	if (!mr_alias_insert(alias, mr_actor_name()))
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not set the alias because another session did"),
+				 errhint("Try again.")));
+	event.event = "alias";
+	event.model_id = alias->model_id;
+	event.alias = alias->alias;
+	event.old_values.isnull = true;
+	event.new_values.value = mr_alias_values(alias);
+	mr_trail_append(model, &event);
+}
+
+/*
+ * modelreg_drop_alias(model_name, alias, reason): see its COMMENT.
+ */
+Datum
+modelreg_drop_alias(PG_FUNCTION_ARGS)
+{
+	return mr_actor_run_as_owner(fcinfo, MR_ROLE_ADMIN, "drop an alias",
+								 drop_alias);
+}
+
+static Datum
+drop_alias(FunctionCallInfo fcinfo)
+{
+	char	   *model_name = mr_arg_required_text(fcinfo, 0, "model_name");
+	char	   *name = mr_arg_required_text(fcinfo, 1, "alias");
+	MrModel		model;
+	bool		dropped;
+
+	mr_trail_take_reason(mr_arg_text(fcinfo, 2));
+	mr_transition_lock_model(model_name, &model);
+	mr_trail_hold(&model);
+	dropped = mr_alias_delete(&model.key, name);
+	mr_trail_release(&model);
+	PG_RETURN_BOOL(dropped);
+}

@@ -1,0 +1,580 @@
+/*
+ * Registration: bytes, SHA-256, metadata, stage, audit record and event
+ * in the caller's transaction.
+ *
+ * Lock order: the artifact's row, then the model's, then its versions.  The
+ * bytes are stored before the model is locked, because that lock is held to
+ * the end of the transaction and storing may take long.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/jsonb.h"
+
+#include "artifact/artifact.h"
+#include "artifact/manifest.h"
+#include "artifact/open_upload.h"
+#include "base/arg.h"
+#include "base/check.h"
+#include "base/compat.h"
+#include "base/semver.h"
+#include "base/uuid7.h"
+#include "bytes/digest.h"
+#include "heal/repair.h"
+#include "life/identity.h"
+#include "life/transition.h"
+#include "rows/events.h"
+#include "rows/files.h"
+#include "trail/trail.h"
+
+/* How many versions modelreg.auto_cleanup removes in one registration */
+#define MR_AUTO_CLEANUP_LIMIT 10
+
+/* 0001-01-01: the trail writes dates without an era */
+#define MR_YEAR_ONE \
+	((TimestampTz) (1721426 - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY)
+
+/* Arguments of modelreg_register, and of its siblings */
+enum
+{
+	ARG_ARTIFACT,
+	ARG_UPLOAD_ID = ARG_ARTIFACT,
+	ARG_UPLOAD_IDS = ARG_ARTIFACT,
+	ARG_MODEL_TYPE,
+	ARG_VERSION,
+	ARG_MODEL_NAME,
+	ARG_PERFORMANCE_METRICS,
+	ARG_DEPLOYMENT_STAGE,
+	ARG_TAGS,
+	ARG_NOTES,
+	ARG_MODEL_CONFIG,
+	ARG_TRAINING_METADATA,
+	ARG_DATASET_VERSION,
+	ARG_PARENT_IDS,
+	ARG_CREATED_AT,
+	ARG_EXPECTED_CHECKSUM,
+	ARG_PROPERTIES,
+	ARG_COUNT,
+	ARG_PATHS = ARG_COUNT		/* of modelreg_register_files, its first */
+};
+
+PG_FUNCTION_INFO_V1(modelreg_register);
+PG_FUNCTION_INFO_V1(modelreg_register_upload);
+PG_FUNCTION_INFO_V1(modelreg_register_files);
+
+/*
+ * Puts checksum and size into version, and sees that the bytes are stored and
+ * locked; returns how many damaged chunks that healed.
+ */
+typedef int64 (*StoreBytes) (FunctionCallInfo fcinfo, MrNewVersion *version);
+
+/* An upload that becomes an artifact */
+typedef struct Incoming
+{
+	MrFile		file;			/* path: NULL if it is the version's artifact */
+	pg_uuid_t	upload_id;
+	MrUpload   *upload;
+	int64		healed_before;	/* damaged chunks that its appends healed */
+} Incoming;
+
+static Datum register_artifact(FunctionCallInfo fcinfo);
+static Datum register_upload(FunctionCallInfo fcinfo);
+static Datum register_files(FunctionCallInfo fcinfo);
+static Datum register_version(FunctionCallInfo fcinfo, StoreBytes store);
+static int64 store_artifact(FunctionCallInfo fcinfo, MrNewVersion *version);
+static int64 store_upload(FunctionCallInfo fcinfo, MrNewVersion *version);
+static int64 store_files(FunctionCallInfo fcinfo, MrNewVersion *version);
+static Incoming *read_files(FunctionCallInfo fcinfo, int *count);
+static Datum *read_array(FunctionCallInfo fcinfo, int n, const char *what,
+						 Oid type, int16 typlen, char typalign, int *count);
+static void finish_upload(MrUpload *upload, bool may_be_empty,
+						  Incoming *incoming);
+static int64 adopt_upload(const Incoming *incoming);
+static int	compare_uploads(const void *a, const void *b);
+static int	compare_digests(const void *a, const void *b);
+static void set_checksum(FunctionCallInfo fcinfo, MrNewVersion *version,
+						 const uint8 *sha256);
+static void check_metadata(FunctionCallInfo fcinfo, MrNewVersion *version);
+static Datum check_parents(FunctionCallInfo fcinfo);
+static void lock_or_create_model(const char *name, const char *type,
+								 MrModel *model);
+static void check_new_to_model(const char *model_name, const char *version);
+
+/*
+ * modelreg_register: see its COMMENT.
+ */
+Datum
+modelreg_register(PG_FUNCTION_ARGS)
+{
+	return mr_actor_run_as_owner(fcinfo, MR_ROLE_WRITER,
+								 "register a model version",
+								 register_artifact);
+}
+
+static Datum
+register_artifact(FunctionCallInfo fcinfo)
+{
+	return register_version(fcinfo, store_artifact);
+}
+
+/*
+ * modelreg_register_upload: see its COMMENT.
+ */
+Datum
+modelreg_register_upload(PG_FUNCTION_ARGS)
+{
+	return mr_actor_run_as_owner(fcinfo, MR_ROLE_WRITER,
+								 "register a model version",
+								 register_upload);
+}
+
+static Datum
+register_upload(FunctionCallInfo fcinfo)
+{
+	return register_version(fcinfo, store_upload);
+}
+
+/*
+ * modelreg_register_files: see its COMMENT.
+ */
+Datum
+modelreg_register_files(PG_FUNCTION_ARGS)
+{
+	LOCAL_FCINFO(moved, ARG_COUNT + 1);
+
+	/* the same arguments as of the others, and the paths behind them */
+	InitFunctionCallInfoData(*moved, fcinfo->flinfo, ARG_COUNT + 1,
+							 fcinfo->fncollation, fcinfo->context,
+							 fcinfo->resultinfo);
+	for (int i = 0; i < ARG_COUNT; i++)
+		moved->args[i] = fcinfo->args[i + 1];
+	moved->args[ARG_PATHS] = fcinfo->args[0];
+	return mr_actor_run_as_owner(moved, MR_ROLE_WRITER,
+								 "register a model version",
+								 register_files);
+}
+
+static Datum
+register_files(FunctionCallInfo fcinfo)
+{
+	return register_version(fcinfo, store_files);
+}
+
+static Datum
+register_version(FunctionCallInfo fcinfo, StoreBytes store)
+{
+	MrNewVersion version = {0};
+	MrModel		model;
+	MrEvent		event = {0};
+	int64		healed;
+	char	   *wanted_version = mr_arg_text(fcinfo, ARG_VERSION);
+	Datum		row;
+
+	check_metadata(fcinfo, &version);
+	if (wanted_version)
+	{
+		mr_semver_check(wanted_version);
+		check_new_to_model(version.model_name, wanted_version);
+	}
+	version.parent_ids = check_parents(fcinfo);
+
+	healed = store(fcinfo, &version);
+
+	lock_or_create_model(version.model_name, version.model_type, &model);
+	if (wanted_version)
+		check_new_to_model(version.model_name, wanted_version);
+	if (model.require_metadata)
+	{
+		Jsonb	   *metrics = NULL;
+
+		if (!version.performance_metrics.isnull)
+			metrics = PG_GETARG_JSONB_P(ARG_PERFORMANCE_METRICS);
+		mr_check_metrics_given(metrics);
+	}
+
+	mr_trail_hold(&model);
+	if (version.stage == MR_STAGE_PRODUCTION)
+		mr_transition_demote_incumbents(&model, NULL);
+
+	version.model_key = model.key;
+	version.exclusive_production = model.exclusive_production;
+	version.registered_at = mr_trail_time(&model);
+	version.registered_by = mr_actor_name();
+	version.version = mr_identity_version(&model, wanted_version);
+	version.model_id = mr_identity_issue(&model, version.registered_at);
+	version.version_number = model.last_version_number;
+	row = mr_version_insert(&version, &event.new_values.value);
+	if (version.file_count > 0)
+		mr_file_insert(version.model_id, version.files, version.file_count);
+
+	event.event = "register";
+	event.model_id = version.model_id;
+	event.stage = mr_stage_name(version.stage);
+	event.at = version.registered_at;
+	event.old_values.isnull = true;
+	mr_trail_append(&model, &event);
+	if (healed > 0)
+		mr_repair_record(&model, version.model_id, version.checksum, healed);
+
+	if (model.auto_cleanup)
+		mr_transition_remove_excess(&model, true, MR_AUTO_CLEANUP_LIMIT,
+									MR_CAUSE_AUTO);
+	mr_trail_release(&model);
+	return row;
+}
+
+/*
+ * Checks all arguments that need no look at the tables and puts them into
+ * version.
+ */
+static void
+check_metadata(FunctionCallInfo fcinfo, MrNewVersion *version)
+{
+	char	   *stage = mr_arg_text(fcinfo, ARG_DEPLOYMENT_STAGE);
+	char	   *dataset_version = mr_arg_text(fcinfo, ARG_DATASET_VERSION);
+	char	   *notes = mr_arg_text(fcinfo, ARG_NOTES);
+
+	version->model_type = mr_arg_text(fcinfo, ARG_MODEL_TYPE);
+	mr_check_name("model_type", version->model_type);
+	version->model_name = mr_arg_text(fcinfo, ARG_MODEL_NAME);
+	if (version->model_name == NULL)
+		version->model_name = version->model_type;
+	mr_check_name("model_name", version->model_name);
+
+	version->stage = MR_STAGE_DEVELOPMENT;
+	if (stage)
+		version->stage = mr_stage_parse("deployment_stage", stage);
+	if (!mr_stage_is_open(version->stage))
+		mr_actor_require(MR_ROLE_ADMIN,
+						 psprintf("register in %s a version of model",
+								  mr_stage_name(version->stage)),
+						 version->model_name);
+
+	version->performance_metrics = mr_arg_nullable(fcinfo,
+												   ARG_PERFORMANCE_METRICS);
+	if (!version->performance_metrics.isnull)
+		mr_check_metrics("performance_metrics",
+						 PG_GETARG_JSONB_P(ARG_PERFORMANCE_METRICS));
+	version->model_config = mr_arg_nullable(fcinfo, ARG_MODEL_CONFIG);
+	if (!version->model_config.isnull)
+		mr_check_object("model_config", PG_GETARG_JSONB_P(ARG_MODEL_CONFIG));
+	version->training_metadata = mr_arg_nullable(fcinfo,
+												 ARG_TRAINING_METADATA);
+	if (!version->training_metadata.isnull)
+		mr_check_object("training_metadata",
+						PG_GETARG_JSONB_P(ARG_TRAINING_METADATA));
+	version->properties = mr_arg_nullable(fcinfo, ARG_PROPERTIES);
+	if (!version->properties.isnull)
+		mr_check_object("properties", PG_GETARG_JSONB_P(ARG_PROPERTIES));
+	version->tags =
+		PointerGetDatum(mr_check_tags("tags", mr_arg_array(fcinfo, ARG_TAGS)));
+	if (notes)
+		mr_check_text_size("notes", notes);
+	version->notes = mr_arg_nullable(fcinfo, ARG_NOTES);
+	if (dataset_version)
+		mr_check_name("dataset_version", dataset_version);
+	version->dataset_version = mr_arg_nullable(fcinfo, ARG_DATASET_VERSION);
+
+	version->created_at = mr_arg_nullable(fcinfo, ARG_CREATED_AT);
+	if (!version->created_at.isnull &&
+		(TIMESTAMP_NOT_FINITE(PG_GETARG_TIMESTAMPTZ(ARG_CREATED_AT)) ||
+		 PG_GETARG_TIMESTAMPTZ(ARG_CREATED_AT) < MR_YEAR_ONE))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("created_at must be finite and not before the year 1")));
+}
+
+/*
+ * The parents, each of which must exist; they are not locked, since lineage
+ * may point at what is deleted later.
+ */
+static Datum
+check_parents(FunctionCallInfo fcinfo)
+{
+	ArrayType  *parents = mr_check_ids("parent_ids",
+									   mr_arg_array(fcinfo, ARG_PARENT_IDS));
+	char	   *missing;
+
+	if (ARR_NDIM(parents) > 0)
+	{
+		missing = mr_version_missing(PointerGetDatum(parents));
+		if (missing)
+			mr_version_raise_unknown(missing);
+	}
+	return PointerGetDatum(parents);
+}
+
+/*
+ * The bytes are an argument.
+ */
+static int64
+store_artifact(FunctionCallInfo fcinfo, MrNewVersion *version)
+{
+	bytea	   *artifact;
+	uint8		sha256[MR_SHA256_LEN];
+
+	if (PG_ARGISNULL(ARG_ARTIFACT))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("artifact must not be null")));
+	artifact = PG_GETARG_BYTEA_PP(ARG_ARTIFACT);
+	version->artifact_size = VARSIZE_ANY_EXHDR(artifact);
+	if (version->artifact_size == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("artifact must not be empty")));
+
+	mr_digest_bytes(VARDATA_ANY(artifact), version->artifact_size, sha256);
+	set_checksum(fcinfo, version, sha256);
+	return mr_artifact_store(VARDATA_ANY(artifact), version->artifact_size,
+							 sha256);
+}
+
+/*
+ * The bytes have been uploaded.
+ */
+static int64
+store_upload(FunctionCallInfo fcinfo, MrNewVersion *version)
+{
+	pg_uuid_t  *upload_id = mr_arg_required_uuid(fcinfo, ARG_UPLOAD_ID,
+												 "upload_id");
+	Incoming	incoming = {0};
+
+	finish_upload(mr_upload_hold(upload_id, "register"), false, &incoming);
+	version->artifact_size = incoming.file.size;
+	set_checksum(fcinfo, version, incoming.file.sha256);
+	return adopt_upload(&incoming);
+}
+
+/*
+ * The files have been uploaded; the version's own artifact is the manifest.
+ */
+static int64
+store_files(FunctionCallInfo fcinfo, MrNewVersion *version)
+{
+	int			count;
+	Incoming   *incoming = read_files(fcinfo, &count);
+	MrFile	   *files = palloc(sizeof(MrFile) * count);
+	StringInfoData manifest;
+	uint8		sha256[MR_SHA256_LEN];
+	int64		healed = 0;
+	int			next = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		finish_upload(mr_upload_hold(&incoming[i].upload_id, "register"),
+					  true, &incoming[i]);
+		files[i] = incoming[i].file;
+		version->files_size += files[i].size;
+	}
+	mr_manifest_sort(files, count);
+	initStringInfo(&manifest);
+	mr_manifest_build(files, count, &manifest);
+	version->artifact_size = manifest.len;
+	version->files = files;
+	version->file_count = count;
+	mr_digest_bytes(manifest.data, manifest.len, sha256);
+	set_checksum(fcinfo, version, sha256);
+
+	/* in one order for all, or two that store the same would deadlock */
+	qsort(incoming, count, sizeof(Incoming), compare_digests);
+	while (next < count &&
+		   memcmp(incoming[next].file.sha256, sha256, MR_SHA256_LEN) < 0)
+		healed += adopt_upload(&incoming[next++]);
+	healed += mr_artifact_store(manifest.data, manifest.len, sha256);
+	while (next < count)
+		healed += adopt_upload(&incoming[next++]);
+	return healed;
+}
+
+/*
+ * The paths, checked, and the ids of the uploads that go with them, in the
+ * order in which these are to be locked.
+ */
+static Incoming *
+read_files(FunctionCallInfo fcinfo, int *count)
+{
+	int			uploads;
+	Datum	   *paths = read_array(fcinfo, ARG_PATHS, "paths", TEXTOID, -1,
+								   TYPALIGN_INT, count);
+	Datum	   *upload_ids = read_array(fcinfo, ARG_UPLOAD_IDS, "upload_ids",
+										UUIDOID, UUID_LEN, TYPALIGN_CHAR,
+										&uploads);
+	Incoming   *incoming;
+	MrFile	   *files;
+
+	if (uploads != *count)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("paths and upload_ids must be of the same length"),
+				 errdetail("There are %d paths and %d uploads.", *count,
+						   uploads)));
+	if (*count < 1 || *count > MR_MAX_FILES)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a version must have between 1 and %d files",
+						MR_MAX_FILES)));
+
+	incoming = palloc0(sizeof(Incoming) * *count);
+	files = palloc(sizeof(MrFile) * *count);
+	for (int i = 0; i < *count; i++)
+	{
+		incoming[i].file.path = TextDatumGetCString(paths[i]);
+		incoming[i].upload_id = *DatumGetUUIDP(upload_ids[i]);
+		mr_check_path(incoming[i].file.path);
+		files[i] = incoming[i].file;
+	}
+	mr_manifest_check(files, *count);
+	pfree(files);
+
+	qsort(incoming, *count, sizeof(Incoming), compare_uploads);
+	for (int i = 1; i < *count; i++)
+	{
+		if (compare_uploads(&incoming[i - 1], &incoming[i]) == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("an upload is given for two paths"),
+					 errdetail("It is %s.",
+							   mr_uuid_text(&incoming[i].upload_id))));
+	}
+	return incoming;
+}
+
+/*
+ * The elements of an array that must not be null nor have nulls.
+ */
+static Datum *
+read_array(FunctionCallInfo fcinfo, int n, const char *what, Oid type,
+		   int16 typlen, char typalign, int *count)
+{
+	ArrayType  *array = mr_arg_array(fcinfo, n);
+	Datum	   *values;
+
+	if (array == NULL || array_contains_nulls(array))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must not be null, nor contain nulls", what)));
+	if (ARR_NDIM(array) > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must have one dimension", what)));
+	deconstruct_array(array, type, typlen, false, typalign, &values, NULL,
+					  count);
+	return values;
+}
+
+/*
+ * No more bytes come: their size and SHA-256.
+ */
+static void
+finish_upload(MrUpload *upload, bool may_be_empty, Incoming *incoming)
+{
+	if (upload->bytes == 0 && !may_be_empty)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("artifact must not be empty")));
+	if (upload->row.expected_size >= 0 &&
+		upload->bytes != upload->row.expected_size)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("upload is not complete"),
+				 errdetail("It was begun for " INT64_FORMAT " bytes and holds " INT64_FORMAT ".",
+						   upload->row.expected_size, upload->bytes),
+				 errhint("Go on with byte_offset " INT64_FORMAT ".",
+						 upload->bytes)));
+
+	incoming->upload = upload;
+	incoming->file.size = upload->bytes;
+	/* what appends have healed, they have recorded */
+	incoming->healed_before = upload->storage->write_healed(upload->writer);
+	mr_upload_finish(upload, incoming->file.sha256);
+}
+
+/*
+ * Makes an artifact of a finished upload, and ends it.
+ */
+static int64
+adopt_upload(const Incoming *incoming)
+{
+	MrUpload   *upload = incoming->upload;
+	int64		healed = mr_artifact_adopt(upload->storage, upload->writer,
+										   &upload->row.upload_id,
+										   incoming->file.size,
+										   incoming->file.sha256);
+
+	mr_upload_end(upload);
+	return healed - incoming->healed_before;
+}
+
+static int
+compare_uploads(const void *a, const void *b)
+{
+	return memcmp(&((const Incoming *) a)->upload_id,
+				  &((const Incoming *) b)->upload_id, UUID_LEN);
+}
+
+static int
+compare_digests(const void *a, const void *b)
+{
+	return memcmp(((const Incoming *) a)->file.sha256,
+				  ((const Incoming *) b)->file.sha256, MR_SHA256_LEN);
+}
+
+/*
+ * The checksum of the bytes, which must be the expected one, if there is one.
+ */
+static void
+set_checksum(FunctionCallInfo fcinfo, MrNewVersion *version,
+			 const uint8 *sha256)
+{
+	char	   *expected = mr_arg_text(fcinfo, ARG_EXPECTED_CHECKSUM);
+
+	version->checksum = mr_digest_hex(sha256);
+	if (expected && strcmp(mr_check_sha256_hex("expected_checksum", expected),
+						   version->checksum) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("artifact does not match expected_checksum"),
+				 errdetail("Expected %s, but the bytes received have %s.",
+						   expected, version->checksum)));
+}
+
+/*
+ * Locks the model, creating it if there is none.  It can vanish between the
+ * two steps, by a concurrent rename or deletion; then it is tried again.
+ */
+static void
+lock_or_create_model(const char *name, const char *type, MrModel *model)
+{
+	MrEvent		event = {0};
+
+	for (;;)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (mr_model_lock_by_name(name, model))
+			return;
+		if (mr_model_insert(name, type, NULL, mr_actor_name(), model,
+							&event.new_values.value))
+			break;
+	}
+
+	mr_identity_adopt(model);
+	event.event = "model_create";
+	event.old_values.isnull = true;
+	mr_trail_append(model, &event);
+	mr_model_advance(model);
+}
+
+static void
+check_new_to_model(const char *model_name, const char *version)
+{
+	if (mr_version_exists(model_name, version))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNIQUE_VIOLATION),
+				 errmsg("version \"%s\" of model \"%s\" exists already",
+						version, model_name),
+				 errhint("Leave version out to get the next minor version.")));
+}

@@ -1,0 +1,39 @@
+/*
+ * The table modelreg.upload.
+ */
+#ifndef MR_UPLOADS_H
+#define MR_UPLOADS_H
+
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+
+#include "base/compat.h"
+#include "base/plan.h"
+
+/* A row of modelreg.upload, its state apart */
+typedef struct MrUploadRow
+{
+	pg_uuid_t	upload_id;		/* key, also of the content */
+	char	   *created_by;		/* role */
+	TimestampTz created_at;
+	TimestampTz last_append_at;
+	int64		expected_size;	/* bytes; -1: not announced */
+	int64		bytes_held;		/* committed, or saved in this transaction */
+	char	   *storage;		/* where the bytes are */
+	pg_uuid_t	progress;		/* of the last save */
+} MrUploadRow;
+
+pg_noreturn extern void mr_upload_raise_unknown(const pg_uuid_t *upload_id);
+extern void mr_upload_row_insert(const MrUploadRow *row);
+extern bool mr_upload_row_get(const pg_uuid_t *upload_id, MrSight sight,
+							  MrUploadRow *row);
+extern bool mr_upload_row_lock(const pg_uuid_t *upload_id, MrUploadRow *row);
+extern bytea *mr_upload_row_state(const pg_uuid_t *upload_id);
+extern bool mr_upload_table_exists(void);
+extern void mr_upload_row_save(const pg_uuid_t *upload_id, int64 bytes_held,
+							   const pg_uuid_t *progress, bytea *state);
+extern void mr_upload_row_delete(const pg_uuid_t *upload_id);
+extern uint64 mr_upload_row_lock_expired(int seconds, int limit,
+										 MrUploadRow **rows);
+
+#endif							/* MR_UPLOADS_H */

@@ -1,0 +1,42 @@
+/*
+ * The storages that there are.
+ */
+#include "postgres.h"
+
+#include "store/storage.h"
+
+/* Every storage of this library */
+static const MrStorage *const storages[] = {
+	&mr_storage_database
+};
+
+/*
+ * Find a storage by the value of artifact.storage, or return NULL.
+ */
+const MrStorage *
+mr_storage_find(const char *name)
+{
+	int			i;
+
+	for (i = 0; i < lengthof(storages); i++)
+	{
+		if (strcmp(storages[i]->name, name) == 0)
+			return storages[i];
+	}
+	return NULL;
+}
+
+/*
+ * The same, or raise an error.
+ */
+const MrStorage *
+mr_storage_by_name(const char *name)
+{
+	const MrStorage *storage = mr_storage_find(name);
+
+	if (storage == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("artifact storage \"%s\" is not supported", name)));
+	return storage;
+}

@@ -1,0 +1,105 @@
+/*
+ * What the guard triggers have in common.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "miscadmin.h"
+#include "utils/datum.h"
+#include "utils/rel.h"
+
+#include "base/actor.h"
+#include "base/arg.h"
+#include "base/compat.h"
+#include "trigger/guard.h"
+
+/*
+ * The trigger data of a BEFORE ROW trigger on one of our tables; 39P01 if the
+ * call is anything else.
+ */
+TriggerData *
+mr_guard_trigger(FunctionCallInfo fcinfo)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+
+	if (!mr_arg_trigger_is_ours(fcinfo) ||
+		!TRIGGER_FIRED_BEFORE(trigger->tg_event) ||
+		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event) ||
+		TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function was not called by the BEFORE ROW trigger that it belongs to")));
+	return trigger;
+}
+
+/*
+ * What a guard that has not raised returns: go on.
+ */
+HeapTuple
+mr_guard_verdict(const TriggerData *trigger)
+{
+	return TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ?
+		trigger->tg_newtuple : trigger->tg_trigtuple;
+}
+
+/*
+ * Whether an UPDATE gives the column, counted from 1, another value.
+ */
+bool
+mr_guard_changed(HeapTuple before, HeapTuple after, TupleDesc desc,
+				 int attno)
+{
+	Form_pg_attribute attribute = TupleDescAttr(desc, attno - 1);
+	Datum		old_value;
+	Datum		new_value;
+	bool		old_null;
+	bool		new_null;
+
+	if (attribute->attisdropped)
+		return false;
+	old_value = heap_getattr(before, attno, desc, &old_null);
+	new_value = heap_getattr(after, attno, desc, &new_null);
+	if (old_null || new_null)
+		return old_null != new_null;
+	return !datum_image_eq(old_value, new_value, attribute->attbyval,
+						   attribute->attlen);
+}
+
+/*
+ * Constraints are checked after BEFORE triggers, which want to look at the
+ * row before.
+ */
+void
+mr_guard_check_not_null(HeapTuple row, TupleDesc desc, int attno)
+{
+	Form_pg_attribute attribute = TupleDescAttr(desc, attno - 1);
+
+	if (attribute->attnotnull && heap_attisnull(row, attno, desc))
+		ereport(ERROR,
+				(errcode(ERRCODE_NOT_NULL_VIOLATION),
+				 errmsg("%s must not be null", NameStr(attribute->attname))));
+}
+
+/*
+ * Whether the present role may do all that the content rules allow: a
+ * superuser, or the owner, as which the functions of the API and the recorder
+ * triggers run, and the apply worker of a subscription may.
+ */
+bool
+mr_guard_trusts(const TriggerData *trigger)
+{
+	return GetUserId() == trigger->tg_relation->rd_rel->relowner ||
+		superuser();
+}
+
+/*
+ * Raises 42501: object cannot be what, "changed" or the like.
+ */
+void
+mr_guard_refuse(const char *object, const char *what)
+{
+	mr_actor_log_refusal("change", object);
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("%s cannot be %s", object, what)));
+}
