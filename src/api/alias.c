@@ -10,27 +10,16 @@
 #include "postgres.h"
 
 #include "base/arg.h"
+#include "base/call.h"
 #include "base/check.h"
-#include "life/transition.h"
+#include "life/target.h"
 #include "rows/aliases.h"
 #include "trail/trail.h"
 
-PG_FUNCTION_INFO_V1(modelreg_set_alias);
-PG_FUNCTION_INFO_V1(modelreg_drop_alias);
+MR_ADMIN_FUNCTION(modelreg_set_alias, set_alias, "set an alias");
+MR_ADMIN_FUNCTION(modelreg_drop_alias, drop_alias, "drop an alias");
 
-static Datum set_alias(FunctionCallInfo fcinfo);
-static Datum drop_alias(FunctionCallInfo fcinfo);
 static void record_first(MrModel *model, const MrAlias *alias);
-
-/*
- * modelreg_set_alias(model_id, alias, reason): see its COMMENT.
- */
-Datum
-modelreg_set_alias(PG_FUNCTION_ARGS)
-{
-	return mr_actor_run_as_owner(fcinfo, MR_ROLE_ADMIN, "set an alias",
-								 set_alias);
-}
 
 static Datum
 set_alias(FunctionCallInfo fcinfo)
@@ -44,19 +33,19 @@ set_alias(FunctionCallInfo fcinfo)
 
 	mr_check_alias("alias", name);
 	mr_trail_take_reason(mr_arg_text(fcinfo, 2));
-	mr_transition_lock(model_id, &model, &version);
+	mr_target_lock(model_id, &model, &version);
 
 	alias.model_key = model.key;
 	alias.alias = name;
 	alias.model_id = model_id;
-	present = mr_alias_target(&model.key, name);
+	present = mr_aliases_target(&model.key, name);
 	mr_trail_hold(&model);
 	if (present == NULL)
 		record_first(&model, &alias);
 	else if (strcmp(present, model_id) != 0)
-		mr_alias_move(&alias, mr_actor_name());
+		mr_aliases_move(&alias, mr_actor_name());
 	mr_trail_release(&model);
-	return mr_alias_row(&model.key, name);
+	return mr_aliases_row(&model.key, name);
 }
 
 /*
@@ -69,7 +58,7 @@ record_first(MrModel *model, const MrAlias *alias)
 	MrEvent		event = {0};
 
 	/* only plain SQL can have been quicker, which takes no model's lock */
-	if (!mr_alias_insert(alias, mr_actor_name()))
+	if (!mr_aliases_insert(alias, mr_actor_name()))
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 				 errmsg("could not set the alias because another session did"),
@@ -78,18 +67,8 @@ record_first(MrModel *model, const MrAlias *alias)
 	event.model_id = alias->model_id;
 	event.alias = alias->alias;
 	event.old_values.isnull = true;
-	event.new_values.value = mr_alias_values(alias);
+	event.new_values.value = mr_aliases_values(alias);
 	mr_trail_append(model, &event);
-}
-
-/*
- * modelreg_drop_alias(model_name, alias, reason): see its COMMENT.
- */
-Datum
-modelreg_drop_alias(PG_FUNCTION_ARGS)
-{
-	return mr_actor_run_as_owner(fcinfo, MR_ROLE_ADMIN, "drop an alias",
-								 drop_alias);
 }
 
 static Datum
@@ -101,9 +80,9 @@ drop_alias(FunctionCallInfo fcinfo)
 	bool		dropped;
 
 	mr_trail_take_reason(mr_arg_text(fcinfo, 2));
-	mr_transition_lock_model(model_name, &model);
+	mr_target_lock_model(model_name, &model);
 	mr_trail_hold(&model);
-	dropped = mr_alias_delete(&model.key, name);
+	dropped = mr_aliases_delete(&model.key, name);
 	mr_trail_release(&model);
 	PG_RETURN_BOOL(dropped);
 }

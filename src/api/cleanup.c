@@ -14,16 +14,17 @@
 #include "access/xact.h"
 #include "miscadmin.h"
 
-#include "artifact/artifact.h"
 #include "base/arg.h"
+#include "base/call.h"
 #include "base/check.h"
 #include "base/guc.h"
 #include "base/uuid7.h"
-#include "life/transition.h"
+#include "life/removal.h"
+#include "rows/artifacts.h"
 #include "rows/discarded.h"
 #include "rows/events.h"
 #include "rows/uploads.h"
-#include "store/storage.h"
+#include "store/storages.h"
 #include "trail/trail.h"
 
 /* Rows of a batch, if the caller does not say */
@@ -48,36 +49,19 @@ static CleanupWork pending;
 /* The model that it is about; empty: all */
 static char cleanup_model[MR_MAX_NAME + 1];
 
-PG_FUNCTION_INFO_V1(modelreg_cleanup_begin);
-PG_FUNCTION_INFO_V1(modelreg_cleanup_versions);
-PG_FUNCTION_INFO_V1(modelreg_cleanup_artifacts);
-PG_FUNCTION_INFO_V1(modelreg_cleanup_uploads);
-PG_FUNCTION_INFO_V1(modelreg_cleanup_contents);
-PG_FUNCTION_INFO_V1(modelreg_cleanup_end);
+MR_ADMIN_FUNCTION(modelreg_cleanup_begin, cleanup_begin, "clean up");
+MR_ADMIN_FUNCTION(modelreg_cleanup_versions, cleanup_versions, "clean up");
+MR_ADMIN_FUNCTION(modelreg_cleanup_artifacts, cleanup_artifacts, "clean up");
+MR_ADMIN_FUNCTION(modelreg_cleanup_uploads, cleanup_uploads, "clean up");
+MR_ADMIN_FUNCTION(modelreg_cleanup_contents, cleanup_contents, "clean up");
+MR_ADMIN_FUNCTION(modelreg_cleanup_end, cleanup_end, "clean up");
 
-static Datum cleanup_begin(FunctionCallInfo fcinfo);
-static Datum cleanup_versions(FunctionCallInfo fcinfo);
-static Datum cleanup_artifacts(FunctionCallInfo fcinfo);
-static Datum cleanup_uploads(FunctionCallInfo fcinfo);
-static Datum cleanup_contents(FunctionCallInfo fcinfo);
-static Datum cleanup_end(FunctionCallInfo fcinfo);
 static int	read_batch_size(FunctionCallInfo fcinfo, int n);
-static void forget_work(void);
-static void end_of_transaction(XactEvent event, void *arg);
-static void end_of_subtransaction(SubXactEvent event, SubTransactionId mine,
-								  SubTransactionId parent, void *arg);
+static void forget_cleanup_work(void);
+static void at_cleanup_xact_end(XactEvent event, void *arg);
+static void at_cleanup_subxact_end(SubXactEvent event, SubTransactionId mine,
+								   SubTransactionId parent, void *arg);
 static void require_no_snapshot(void);
-
-/*
- * modelreg.cleanup_begin(model_name, batch_size): checks, and the keys of the
- * models.
- */
-Datum
-modelreg_cleanup_begin(PG_FUNCTION_ARGS)
-{
-	return mr_actor_run_as_owner(fcinfo, MR_ROLE_ADMIN, "clean up",
-								 cleanup_begin);
-}
 
 static Datum
 cleanup_begin(FunctionCallInfo fcinfo)
@@ -89,11 +73,11 @@ cleanup_begin(FunctionCallInfo fcinfo)
 
 	if (!registered)
 	{
-		RegisterXactCallback(end_of_transaction, NULL);
-		RegisterSubXactCallback(end_of_subtransaction, NULL);
+		RegisterXactCallback(at_cleanup_xact_end, NULL);
+		RegisterSubXactCallback(at_cleanup_subxact_end, NULL);
 		registered = true;
 	}
-	forget_work();
+	forget_cleanup_work();
 
 	(void) read_batch_size(fcinfo, 1);
 	if (IsTransactionBlock())
@@ -101,24 +85,13 @@ cleanup_begin(FunctionCallInfo fcinfo)
 				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
 				 errmsg("modelreg_cleanup cannot run inside a transaction block"),
 				 errhint("It commits after each batch; CALL it by itself.")));
-	if (mr_model_keys(model_name, &keys) == 0 && model_name)
+	if (mr_models_keys(model_name, &keys) == 0 && model_name)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("model \"%s\" does not exist", model_name)));
 	if (model_name)
 		snprintf(cleanup_model, sizeof(cleanup_model), "%s", model_name);
 	return keys;
-}
-
-/*
- * modelreg.cleanup_versions(model_key, keep_production, batch_size): deletes
- * a batch of the model's versions and returns how many.
- */
-Datum
-modelreg_cleanup_versions(PG_FUNCTION_ARGS)
-{
-	return mr_actor_run_as_owner(fcinfo, MR_ROLE_ADMIN, "clean up",
-								 cleanup_versions);
 }
 
 static Datum
@@ -137,14 +110,14 @@ cleanup_versions(FunctionCallInfo fcinfo)
 	key = PG_GETARG_UUID_P(0);
 
 	/* most have no more versions than they may: do not even lock them */
-	if (!mr_model_get_by_key(key, &model) ||
-		!mr_transition_may_have_excess(&model) ||
-		!mr_model_try_lock_by_key(key, &model))
+	if (!mr_models_get_by_key(key, &model) ||
+		!mr_removal_may_have_excess(&model) ||
+		!mr_models_try_lock_by_key(key, &model))
 		PG_RETURN_INT32(0);
 	cause = keep_production ? MR_CAUSE_CLEANUP : MR_CAUSE_CLEANUP_FORCED;
 	mr_trail_hold(&model);
-	removed = mr_transition_remove_excess(&model, keep_production, batch_size,
-										  cause);
+	removed = mr_removal_delete_excess(&model, keep_production, batch_size,
+									   cause);
 	mr_trail_release(&model);
 	pending.versions += removed;
 	if (removed > 0 && !keep_production)
@@ -152,51 +125,29 @@ cleanup_versions(FunctionCallInfo fcinfo)
 	PG_RETURN_INT32(removed);
 }
 
-/*
- * modelreg.cleanup_artifacts(batch_size): removes a batch of unused artifacts,
- * leaving their bytes to cleanup_contents, and returns how many it looked at.
- */
-Datum
-modelreg_cleanup_artifacts(PG_FUNCTION_ARGS)
-{
-	return mr_actor_run_as_owner(fcinfo, MR_ROLE_ADMIN, "clean up",
-								 cleanup_artifacts);
-}
-
 static Datum
 cleanup_artifacts(FunctionCallInfo fcinfo)
 {
 	int			batch_size = read_batch_size(fcinfo, 0);
-	MrArtifactRow *rows;
+	MrArtifact *artifacts;
 	uint64		count;
 	int			removed = 0;
 
 	require_no_snapshot();
-	count = mr_artifact_row_lock_unused(batch_size, &rows);
+	count = mr_artifacts_lock_unused(batch_size, &artifacts);
 	for (uint64 i = 0; i < count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (mr_artifact_row_is_used(rows[i].sha256))
+		if (mr_artifacts_is_used(artifacts[i].sha256))
 			continue;
-		mr_artifact_row_delete(rows[i].sha256);
-		mr_content_discard(&rows[i].content, rows[i].storage);
+		mr_artifacts_delete(artifacts[i].sha256);
+		mr_discarded_add(&artifacts[i].content, artifacts[i].storage);
 		removed++;
 	}
 	pending.artifacts += removed;
 
 	/* what turned out to be used is not found again */
 	PG_RETURN_INT32(count);
-}
-
-/*
- * modelreg.cleanup_uploads(batch_size): removes a batch of abandoned uploads,
- * leaving their bytes to cleanup_contents, and returns how many.
- */
-Datum
-modelreg_cleanup_uploads(PG_FUNCTION_ARGS)
-{
-	return mr_actor_run_as_owner(fcinfo, MR_ROLE_ADMIN, "clean up",
-								 cleanup_uploads);
 }
 
 static Datum
@@ -209,34 +160,22 @@ cleanup_uploads(FunctionCallInfo fcinfo)
 	require_no_snapshot();
 	if (mr_guc_upload_expiry < 0)
 		PG_RETURN_INT32(0);
-	count = mr_upload_row_lock_expired(mr_guc_upload_expiry, batch_size,
-									   &rows);
+	count = mr_uploads_lock_expired(mr_guc_upload_expiry, batch_size,
+									&rows);
 	for (uint64 i = 0; i < count; i++)
 	{
-		mr_upload_row_delete(&rows[i].upload_id);
-		mr_content_discard(&rows[i].upload_id, rows[i].storage);
+		mr_uploads_delete(&rows[i].upload_id);
+		mr_discarded_add(&rows[i].upload_id, rows[i].storage);
 	}
 	pending.uploads += count;
 	PG_RETURN_INT32(count);
-}
-
-/*
- * modelreg.cleanup_contents(batch_size, after): removes the bytes of contents
- * that nothing refers to and that follow the one after; returns the one to go
- * on after, or NULL at the end.
- */
-Datum
-modelreg_cleanup_contents(PG_FUNCTION_ARGS)
-{
-	return mr_actor_run_as_owner(fcinfo, MR_ROLE_ADMIN, "clean up",
-								 cleanup_contents);
 }
 
 static Datum
 cleanup_contents(FunctionCallInfo fcinfo)
 {
 	int			batch_size = read_batch_size(fcinfo, 0);
-	pg_uuid_t  *after = MemoryContextAllocZero(mr_actor_result_context(),
+	pg_uuid_t  *after = MemoryContextAllocZero(mr_call_result_context(),
 											   sizeof(pg_uuid_t));
 	int64		bytes = MR_BATCH_BYTES;
 	MrDiscarded *rows;
@@ -245,18 +184,18 @@ cleanup_contents(FunctionCallInfo fcinfo)
 	require_no_snapshot();
 	if (!PG_ARGISNULL(1))
 		*after = *PG_GETARG_UUID_P(1);
-	count = mr_content_lock_discarded(after, batch_size, &rows);
+	count = mr_discarded_lock(after, batch_size, &rows);
 	for (uint64 i = 0; i < count; i++)
 	{
-		const MrStorage *storage = mr_storage_find(rows[i].storage);
+		const MrStorage *storage = mr_storages_find(rows[i].storage);
 
 		CHECK_FOR_INTERRUPTS();
 		if (storage == NULL)
 			ereport(WARNING,
 					(errmsg("content %s is not removed: artifact storage \"%s\" is not supported",
-							mr_uuid_text(&rows[i].content), rows[i].storage)));
+							mr_uuid7_text(&rows[i].content), rows[i].storage)));
 		else if (storage->remove(&rows[i].content, &bytes))
-			mr_content_forget(&rows[i].content);
+			mr_discarded_delete(&rows[i].content);
 		/* what is left of this one goes in the next batch */
 		if (bytes <= 0)
 			return UUIDPGetDatum(after);
@@ -267,17 +206,6 @@ cleanup_contents(FunctionCallInfo fcinfo)
 
 	fcinfo->isnull = true;
 	return (Datum) 0;
-}
-
-/*
- * modelreg.cleanup_end(): records what was done since cleanup_begin, if
- * anything.
- */
-Datum
-modelreg_cleanup_end(PG_FUNCTION_ARGS)
-{
-	return mr_actor_run_as_owner(fcinfo, MR_ROLE_ADMIN, "clean up",
-								 cleanup_end);
 }
 
 static Datum
@@ -291,11 +219,11 @@ cleanup_end(FunctionCallInfo fcinfo)
 		event.event = "cleanup";
 		event.old_values.isnull = true;
 		event.new_values.value =
-			mr_event_cleanup_values(done.versions, done.artifacts,
-									done.uploads, done.forced, model_name);
+			mr_events_cleanup_values(done.versions, done.artifacts,
+									 done.uploads, done.forced, model_name);
 		mr_trail_append_registry(&event);
 	}
-	forget_work();
+	forget_cleanup_work();
 	PG_RETURN_VOID();
 }
 
@@ -312,7 +240,7 @@ read_batch_size(FunctionCallInfo fcinfo, int n)
 }
 
 static void
-forget_work(void)
+forget_cleanup_work(void)
 {
 	memset(&done, 0, sizeof(done));
 	memset(&pending, 0, sizeof(pending));
@@ -323,7 +251,7 @@ forget_work(void)
  * What was committed counts, and nothing else.
  */
 static void
-end_of_transaction(XactEvent event, void *arg)
+at_cleanup_xact_end(XactEvent event, void *arg)
 {
 	if (event == XACT_EVENT_COMMIT)
 	{
@@ -337,8 +265,8 @@ end_of_transaction(XactEvent event, void *arg)
 }
 
 static void
-end_of_subtransaction(SubXactEvent event, SubTransactionId mine,
-					  SubTransactionId parent, void *arg)
+at_cleanup_subxact_end(SubXactEvent event, SubTransactionId mine,
+					   SubTransactionId parent, void *arg)
 {
 	if (event == SUBXACT_EVENT_ABORT_SUB)
 		memset(&pending, 0, sizeof(pending));

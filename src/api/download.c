@@ -11,12 +11,13 @@
 #include "miscadmin.h"
 #include "utils/snapmgr.h"
 
-#include "artifact/artifact.h"
-#include "base/actor.h"
+#include "artifact/holding.h"
 #include "base/arg.h"
+#include "base/call.h"
 #include "base/compat.h"
 #include "base/guc.h"
-#include "bytes/digest.h"
+#include "heal/damage.h"
+#include "store/storages.h"
 
 /* Largest piece in bytes: on its way to the client it is there three times. */
 #define MAX_PIECE_SIZE (16 * 1024 * 1024)
@@ -25,7 +26,7 @@
 typedef struct Download
 {
 	char	   *name;			/* of the artifact, for messages */
-	MrArtifactRow row;
+	MrArtifact	artifact;
 	int64		next;			/* offset of the next piece */
 	int64		end;			/* offset behind the last byte */
 	int32		piece_size;
@@ -36,8 +37,8 @@ typedef struct Download
 PG_FUNCTION_INFO_V1(modelreg_download);
 
 static Datum begin_download(FunctionCallInfo fcinfo);
-static bytea *read_piece(Download *download);
-static void verify(Download *download);
+static bytea *read_download_piece(Download *download);
+static void verify_download(Download *download);
 
 /*
  * modelreg_download(model_id, byte_offset, length, piece_size, path): see its
@@ -57,7 +58,7 @@ modelreg_download(PG_FUNCTION_ARGS)
 
 		context = SRF_FIRSTCALL_INIT();
 		oldcontext = MemoryContextSwitchTo(context->multi_call_memory_ctx);
-		state = mr_actor_run_as_caller(fcinfo, begin_download);
+		state = mr_call_as_caller(fcinfo, begin_download);
 		context->user_fctx = DatumGetPointer(state);
 		MemoryContextSwitchTo(oldcontext);
 	}
@@ -66,7 +67,7 @@ modelreg_download(PG_FUNCTION_ARGS)
 	if (download->next >= download->end)
 		SRF_RETURN_DONE(context);
 
-	piece = read_piece(download);
+	piece = read_download_piece(download);
 	SRF_RETURN_NEXT(context, PointerGetDatum(piece));
 }
 
@@ -94,7 +95,7 @@ begin_download(FunctionCallInfo fcinfo)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("piece_size must be between 1 and %d",
 						MAX_PIECE_SIZE)));
-	mr_artifact_find(model_id, path, &holding);
+	mr_holding_find(model_id, path, &holding);
 	if (byte_offset > holding.size)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -103,12 +104,12 @@ begin_download(FunctionCallInfo fcinfo)
 				 errdetail("The artifact of model version \"%s\" has " INT64_FORMAT " bytes.",
 						   holding.name, holding.size)));
 
-	MemoryContextSwitchTo(mr_actor_result_context());
+	MemoryContextSwitchTo(mr_call_result_context());
 	download = palloc0(sizeof(Download));
 	download->name = pstrdup(holding.name);
-	download->row = holding.row;
-	download->row.storage = pstrdup(holding.row.storage);
-	download->row.artifact_size = holding.size;
+	download->artifact = holding.artifact;
+	download->artifact.storage = pstrdup(holding.artifact.storage);
+	download->artifact.size = holding.size;
 	download->next = byte_offset;
 	download->end = byte_offset + Min(length,
 									  holding.size - byte_offset);
@@ -128,9 +129,9 @@ begin_download(FunctionCallInfo fcinfo)
  * when the SHA-256 of all has turned out right.
  */
 static bytea *
-read_piece(Download *download)
+read_download_piece(Download *download)
 {
-	const MrStorage *storage = mr_storage_by_name(download->row.storage);
+	const MrStorage *storage = mr_storages_by_name(download->artifact.storage);
 	int64		len = Min((int64) download->piece_size,
 						  download->end - download->next);
 	bytea	   *piece = palloc(VARHDRSZ + len);
@@ -141,8 +142,8 @@ read_piece(Download *download)
 	Size		run_len;
 
 	SET_VARSIZE(piece, VARHDRSZ + len);
-	reader = storage->read_begin(&download->row.content,
-								 download->row.artifact_size, download->next,
+	reader = storage->read_begin(&download->artifact.content,
+								 download->artifact.size, download->next,
 								 download->check, GetActiveSnapshot());
 	while (next < end && storage->read_next(reader, &run, &run_len))
 	{
@@ -156,11 +157,11 @@ read_piece(Download *download)
 
 	/* at the end of the artifact, see that nothing follows */
 	if (next == end &&
-		download->next + len == download->row.artifact_size &&
+		download->next + len == download->artifact.size &&
 		storage->read_next(reader, &run, &run_len))
 		elog(ERROR, "storage \"%s\" returned more bytes than asked for",
 			 storage->name);
-	mr_artifact_require_whole(storage, reader, download->name);
+	mr_damage_require_whole(storage, reader, download->name);
 	if (next < end)
 		elog(ERROR, "storage \"%s\" returned fewer bytes than asked for",
 			 storage->name);
@@ -168,18 +169,18 @@ read_piece(Download *download)
 
 	download->next += len;
 	if (download->digest != NULL && download->next == download->end)
-		verify(download);
+		verify_download(download);
 	return piece;
 }
 
 static void
-verify(Download *download)
+verify_download(Download *download)
 {
 	MrDigest   *digest = download->digest;
 	uint8		actual[MR_SHA256_LEN];
 
 	download->digest = NULL;
 	mr_digest_end(digest, actual);
-	if (memcmp(actual, download->row.sha256, MR_SHA256_LEN) != 0)
-		mr_artifact_raise_mismatch(&download->row, download->name, actual);
+	if (memcmp(actual, download->artifact.sha256, MR_SHA256_LEN) != 0)
+		mr_damage_raise_mismatch(&download->artifact, download->name, actual);
 }

@@ -9,47 +9,34 @@
 #include "utils/jsonb.h"
 
 #include "base/arg.h"
+#include "base/call.h"
 #include "base/check.h"
 #include "base/compat.h"
 #include "life/identity.h"
-#include "life/transition.h"
+#include "life/removal.h"
+#include "life/target.h"
 #include "rows/aliases.h"
 #include "trail/trail.h"
 
-PG_FUNCTION_INFO_V1(modelreg_create_model);
-PG_FUNCTION_INFO_V1(modelreg_update_model);
-PG_FUNCTION_INFO_V1(modelreg_rename_model);
-PG_FUNCTION_INFO_V1(modelreg_delete_model);
+MR_ADMIN_FUNCTION(modelreg_create_model, create_model, "create a model");
+MR_ADMIN_FUNCTION(modelreg_update_model, update_model,
+				  "change a model's settings");
+MR_ADMIN_FUNCTION(modelreg_rename_model, rename_model, "rename a model");
+MR_ADMIN_FUNCTION(modelreg_delete_model, delete_model, "delete a model");
 
-static Datum create_model(FunctionCallInfo fcinfo);
-static Datum update_model(FunctionCallInfo fcinfo);
-static Datum rename_model(FunctionCallInfo fcinfo);
-static Datum delete_model(FunctionCallInfo fcinfo);
-static void read_settings(FunctionCallInfo fcinfo, int first,
-						  MrModelSettings *settings);
-static Datum read_reset(FunctionCallInfo fcinfo, int n);
+static void read_model_settings(FunctionCallInfo fcinfo, int first,
+								MrModelSettings *settings);
+static Datum read_model_reset(FunctionCallInfo fcinfo, int n);
 static void check_one_production(const MrModel *model);
-static void check_no_alias(const MrModel *model);
-pg_noreturn static void raise_taken(const char *name);
-
-/*
- * modelreg_create_model(model_name, model_type, description, tags,
- * properties, exclusive_production, max_versions, auto_cleanup,
- * require_metadata, reason): see its COMMENT.
- */
-Datum
-modelreg_create_model(PG_FUNCTION_ARGS)
-{
-	return mr_actor_run_as_owner(fcinfo, MR_ROLE_ADMIN, "create a model",
-								 create_model);
-}
+static void check_no_model_alias(const MrModel *model);
+pg_noreturn static void raise_model_taken(const char *name);
 
 static Datum
 create_model(FunctionCallInfo fcinfo)
 {
 	char	   *name = mr_arg_text(fcinfo, 0);
 	char	   *type = mr_arg_text(fcinfo, 1);
-	MrModelSettings settings = {0};
+	MrModelSettings settings = MR_NO_SETTINGS;
 	MrModel		model;
 	MrEvent		event = {0};
 
@@ -57,61 +44,39 @@ create_model(FunctionCallInfo fcinfo)
 	if (type == NULL)
 		type = name;
 	mr_check_name("model_type", type);
-	read_settings(fcinfo, 2, &settings);
+	read_model_settings(fcinfo, 2, &settings);
 	mr_trail_take_reason(mr_arg_text(fcinfo, 9));
 
-	if (!mr_model_insert(name, type, &settings, mr_actor_name(), &model,
-						 &event.new_values.value))
-		raise_taken(name);
+	if (!mr_models_insert(name, type, &settings, mr_actor_name(), &model,
+						  &event.new_values.value))
+		raise_model_taken(name);
 
 	mr_identity_adopt(&model);
 	event.event = "model_create";
 	event.old_values.isnull = true;
 	mr_trail_append(&model, &event);
-	mr_model_advance(&model);
-	return mr_model_row(&model.key);
-}
-
-/*
- * modelreg_update_model(model_name, description, tags, properties,
- * exclusive_production, max_versions, auto_cleanup, require_metadata, reset,
- * reason): see its COMMENT.
- */
-Datum
-modelreg_update_model(PG_FUNCTION_ARGS)
-{
-	return mr_actor_run_as_owner(fcinfo, MR_ROLE_ADMIN,
-								 "change a model's settings", update_model);
+	mr_models_advance(&model);
+	return mr_models_row(&model.key);
 }
 
 static Datum
 update_model(FunctionCallInfo fcinfo)
 {
 	char	   *name = mr_arg_required_text(fcinfo, 0, "model_name");
-	MrModelSettings settings = {0};
+	MrModelSettings settings = MR_NO_SETTINGS;
 	Datum		reset;
 	MrModel		model;
 
-	read_settings(fcinfo, 1, &settings);
-	reset = read_reset(fcinfo, 8);
+	read_model_settings(fcinfo, 1, &settings);
+	reset = read_model_reset(fcinfo, 8);
 	mr_trail_take_reason(mr_arg_text(fcinfo, 9));
 
-	mr_transition_lock_model(name, &model);
+	mr_target_lock_model(name, &model);
 	if (!settings.value[MR_SETTING_EXCLUSIVE_PRODUCTION].isnull &&
 		PG_GETARG_BOOL(1 + MR_SETTING_EXCLUSIVE_PRODUCTION))
 		check_one_production(&model);
-	mr_model_update(&model.key, &settings, reset);
-	return mr_model_row(&model.key);
-}
-
-/*
- * modelreg_rename_model(model_name, new_name, reason): see its COMMENT.
- */
-Datum
-modelreg_rename_model(PG_FUNCTION_ARGS)
-{
-	return mr_actor_run_as_owner(fcinfo, MR_ROLE_ADMIN, "rename a model",
-								 rename_model);
+	mr_models_update(&model.key, &settings, reset);
+	return mr_models_row(&model.key);
 }
 
 static Datum
@@ -124,24 +89,14 @@ rename_model(FunctionCallInfo fcinfo)
 	mr_check_name("new_name", new_name);
 	mr_trail_take_reason(mr_arg_text(fcinfo, 2));
 
-	mr_transition_lock_model(name, &model);
+	mr_target_lock_model(name, &model);
 	if (strcmp(name, new_name) != 0)
 	{
-		if (mr_model_exists(new_name) ||
-			!mr_model_rename(&model.key, new_name))
-			raise_taken(new_name);
+		if (mr_models_exists(new_name) ||
+			!mr_models_rename(&model.key, new_name))
+			raise_model_taken(new_name);
 	}
-	return mr_model_row(&model.key);
-}
-
-/*
- * modelreg_delete_model(model_name, force, reason): see its COMMENT.
- */
-Datum
-modelreg_delete_model(PG_FUNCTION_ARGS)
-{
-	return mr_actor_run_as_owner(fcinfo, MR_ROLE_ADMIN, "delete a model",
-								 delete_model);
+	return mr_models_row(&model.key);
 }
 
 static Datum
@@ -155,21 +110,21 @@ delete_model(FunctionCallInfo fcinfo)
 	uint64		count;
 
 	mr_trail_take_reason(mr_arg_text(fcinfo, 2));
-	mr_transition_lock_model(name, &model);
-	if (!force && mr_version_in_production(&model.key, NULL, &versions) > 0)
-		mr_transition_raise_protected(versions[0]);
+	mr_target_lock_model(name, &model);
+	if (!force && mr_versions_in_production(&model.key, NULL, &versions) > 0)
+		mr_removal_raise_protected(versions[0]);
 	if (!force)
-		check_no_alias(&model);
+		check_no_model_alias(&model);
 
 	mr_trail_hold(&model);
-	count = mr_version_all(&model.key, &versions);
+	count = mr_versions_all(&model.key, &versions);
 	for (uint64 i = 0; i < count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		mr_transition_remove(versions[i], cause);
+		mr_removal_delete(versions[i], cause);
 	}
 	mr_trail_release(&model);
-	mr_model_delete(&model.key);
+	mr_models_delete(&model.key);
 	PG_RETURN_VOID();
 }
 
@@ -178,12 +133,14 @@ delete_model(FunctionCallInfo fcinfo)
  * of MrModelSetting.
  */
 static void
-read_settings(FunctionCallInfo fcinfo, int first, MrModelSettings *settings)
+read_model_settings(FunctionCallInfo fcinfo, int first,
+					MrModelSettings *settings)
 {
-	NullableDatum *value = settings->value;
+	MrValue    *value = settings->value;
 
 	for (int i = 0; i < MR_SETTING_COUNT; i++)
-		value[i] = mr_arg_nullable(fcinfo, first + i);
+		value[i] = mr_value_nullable(value[i].type,
+									 mr_arg_nullable(fcinfo, first + i));
 
 	if (!value[MR_SETTING_DESCRIPTION].isnull)
 		mr_check_text_size("description", mr_arg_text(fcinfo, first));
@@ -191,12 +148,12 @@ read_settings(FunctionCallInfo fcinfo, int first, MrModelSettings *settings)
 	{
 		ArrayType  *tags = mr_arg_array(fcinfo, first + MR_SETTING_TAGS);
 
-		value[MR_SETTING_TAGS].value =
+		value[MR_SETTING_TAGS].datum =
 			PointerGetDatum(mr_check_tags("tags", tags));
 	}
 	if (!value[MR_SETTING_PROPERTIES].isnull)
 		mr_check_object("properties",
-						DatumGetJsonbP(value[MR_SETTING_PROPERTIES].value));
+						DatumGetJsonbP(value[MR_SETTING_PROPERTIES].datum));
 	if (!value[MR_SETTING_MAX_VERSIONS].isnull)
 		mr_check_max_versions("max_versions",
 							  PG_GETARG_INT32(first + MR_SETTING_MAX_VERSIONS));
@@ -206,7 +163,7 @@ read_settings(FunctionCallInfo fcinfo, int first, MrModelSettings *settings)
  * The names of the settings to reset, each of which must be one that can be.
  */
 static Datum
-read_reset(FunctionCallInfo fcinfo, int n)
+read_model_reset(FunctionCallInfo fcinfo, int n)
 {
 	ArrayType  *reset;
 	Datum	   *names;
@@ -238,7 +195,7 @@ check_one_production(const MrModel *model)
 {
 	char	  **versions;
 
-	if (mr_version_in_production(&model->key, NULL, &versions) > 1)
+	if (mr_versions_in_production(&model->key, NULL, &versions) > 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNIQUE_VIOLATION),
 				 errmsg("model \"%s\" has more than one version in production",
@@ -250,9 +207,9 @@ check_one_production(const MrModel *model)
  * A name that somebody serves by does not vanish by the way.
  */
 static void
-check_no_alias(const MrModel *model)
+check_no_model_alias(const MrModel *model)
 {
-	char	   *alias = mr_alias_of_model(&model->key);
+	char	   *alias = mr_aliases_of_model(&model->key);
 
 	if (alias == NULL)
 		return;
@@ -265,7 +222,7 @@ check_no_alias(const MrModel *model)
 }
 
 static void
-raise_taken(const char *name)
+raise_model_taken(const char *name)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_DUPLICATE_OBJECT),

@@ -17,14 +17,16 @@
 #include "artifact/manifest.h"
 #include "artifact/open_upload.h"
 #include "base/arg.h"
+#include "base/call.h"
 #include "base/check.h"
 #include "base/compat.h"
 #include "base/semver.h"
 #include "base/uuid7.h"
 #include "bytes/digest.h"
-#include "heal/repair.h"
+#include "heal/heal.h"
 #include "life/identity.h"
-#include "life/transition.h"
+#include "life/move.h"
+#include "life/removal.h"
 #include "rows/events.h"
 #include "rows/files.h"
 #include "trail/trail.h"
@@ -60,38 +62,37 @@ enum
 	ARG_PATHS = ARG_COUNT		/* of modelreg_register_files, its first */
 };
 
-PG_FUNCTION_INFO_V1(modelreg_register);
-PG_FUNCTION_INFO_V1(modelreg_register_upload);
-PG_FUNCTION_INFO_V1(modelreg_register_files);
+MR_WRITER_FUNCTION(modelreg_register, register_artifact,
+				   "register a model version");
+MR_WRITER_FUNCTION(modelreg_register_upload, register_upload,
+				   "register a model version");
+MR_WRITER_FUNCTION(modelreg_register_files, register_files,
+				   "register a model version");
 
 /*
  * Puts checksum and size into version, and sees that the bytes are stored and
- * locked; returns how many damaged chunks that healed.
+ * locked.
  */
-typedef int64 (*StoreBytes) (FunctionCallInfo fcinfo, MrNewVersion *version);
+typedef void (*StoreBytes) (FunctionCallInfo fcinfo, MrNewVersion *version);
 
 /* An upload that becomes an artifact */
 typedef struct Incoming
 {
 	MrFile		file;			/* path: NULL if it is the version's artifact */
 	pg_uuid_t	upload_id;
-	MrUpload   *upload;
-	int64		healed_before;	/* damaged chunks that its appends healed */
+	MrOpenUpload *upload;
 } Incoming;
 
-static Datum register_artifact(FunctionCallInfo fcinfo);
-static Datum register_upload(FunctionCallInfo fcinfo);
-static Datum register_files(FunctionCallInfo fcinfo);
 static Datum register_version(FunctionCallInfo fcinfo, StoreBytes store);
-static int64 store_artifact(FunctionCallInfo fcinfo, MrNewVersion *version);
-static int64 store_upload(FunctionCallInfo fcinfo, MrNewVersion *version);
-static int64 store_files(FunctionCallInfo fcinfo, MrNewVersion *version);
+static void store_artifact(FunctionCallInfo fcinfo, MrNewVersion *version);
+static void store_upload(FunctionCallInfo fcinfo, MrNewVersion *version);
+static void store_files(FunctionCallInfo fcinfo, MrNewVersion *version);
 static Incoming *read_files(FunctionCallInfo fcinfo, int *count);
 static Datum *read_array(FunctionCallInfo fcinfo, int n, const char *what,
 						 Oid type, int16 typlen, char typalign, int *count);
-static void finish_upload(MrUpload *upload, bool may_be_empty,
+static void finish_upload(MrOpenUpload *upload, bool may_be_empty,
 						  Incoming *incoming);
-static int64 adopt_upload(const Incoming *incoming);
+static void adopt_upload(const Incoming *incoming);
 static int	compare_uploads(const void *a, const void *b);
 static int	compare_digests(const void *a, const void *b);
 static void set_checksum(FunctionCallInfo fcinfo, MrNewVersion *version,
@@ -102,32 +103,10 @@ static void lock_or_create_model(const char *name, const char *type,
 								 MrModel *model);
 static void check_new_to_model(const char *model_name, const char *version);
 
-/*
- * modelreg_register: see its COMMENT.
- */
-Datum
-modelreg_register(PG_FUNCTION_ARGS)
-{
-	return mr_actor_run_as_owner(fcinfo, MR_ROLE_WRITER,
-								 "register a model version",
-								 register_artifact);
-}
-
 static Datum
 register_artifact(FunctionCallInfo fcinfo)
 {
 	return register_version(fcinfo, store_artifact);
-}
-
-/*
- * modelreg_register_upload: see its COMMENT.
- */
-Datum
-modelreg_register_upload(PG_FUNCTION_ARGS)
-{
-	return mr_actor_run_as_owner(fcinfo, MR_ROLE_WRITER,
-								 "register a model version",
-								 register_upload);
 }
 
 static Datum
@@ -137,29 +116,21 @@ register_upload(FunctionCallInfo fcinfo)
 }
 
 /*
- * modelreg_register_files: see its COMMENT.
+ * The same arguments as of the others, and the paths before them: they are
+ * moved behind.
  */
-Datum
-modelreg_register_files(PG_FUNCTION_ARGS)
+static Datum
+register_files(FunctionCallInfo fcinfo)
 {
 	LOCAL_FCINFO(moved, ARG_COUNT + 1);
 
-	/* the same arguments as of the others, and the paths behind them */
 	InitFunctionCallInfoData(*moved, fcinfo->flinfo, ARG_COUNT + 1,
 							 fcinfo->fncollation, fcinfo->context,
 							 fcinfo->resultinfo);
 	for (int i = 0; i < ARG_COUNT; i++)
 		moved->args[i] = fcinfo->args[i + 1];
 	moved->args[ARG_PATHS] = fcinfo->args[0];
-	return mr_actor_run_as_owner(moved, MR_ROLE_WRITER,
-								 "register a model version",
-								 register_files);
-}
-
-static Datum
-register_files(FunctionCallInfo fcinfo)
-{
-	return register_version(fcinfo, store_files);
+	return register_version(moved, store_files);
 }
 
 static Datum
@@ -168,7 +139,6 @@ register_version(FunctionCallInfo fcinfo, StoreBytes store)
 	MrNewVersion version = {0};
 	MrModel		model;
 	MrEvent		event = {0};
-	int64		healed;
 	char	   *wanted_version = mr_arg_text(fcinfo, ARG_VERSION);
 	Datum		row;
 
@@ -180,7 +150,7 @@ register_version(FunctionCallInfo fcinfo, StoreBytes store)
 	}
 	version.parent_ids = check_parents(fcinfo);
 
-	healed = store(fcinfo, &version);
+	store(fcinfo, &version);
 
 	lock_or_create_model(version.model_name, version.model_type, &model);
 	if (wanted_version)
@@ -196,7 +166,7 @@ register_version(FunctionCallInfo fcinfo, StoreBytes store)
 
 	mr_trail_hold(&model);
 	if (version.stage == MR_STAGE_PRODUCTION)
-		mr_transition_demote_incumbents(&model, NULL);
+		mr_move_demote_incumbents(&model, NULL);
 
 	version.model_key = model.key;
 	version.exclusive_production = model.exclusive_production;
@@ -205,9 +175,9 @@ register_version(FunctionCallInfo fcinfo, StoreBytes store)
 	version.version = mr_identity_version(&model, wanted_version);
 	version.model_id = mr_identity_issue(&model, version.registered_at);
 	version.version_number = model.last_version_number;
-	row = mr_version_insert(&version, &event.new_values.value);
+	row = mr_versions_insert(&version, &event.new_values.value);
 	if (version.file_count > 0)
-		mr_file_insert(version.model_id, version.files, version.file_count);
+		mr_files_insert(version.model_id, version.files, version.file_count);
 
 	event.event = "register";
 	event.model_id = version.model_id;
@@ -215,12 +185,11 @@ register_version(FunctionCallInfo fcinfo, StoreBytes store)
 	event.at = version.registered_at;
 	event.old_values.isnull = true;
 	mr_trail_append(&model, &event);
-	if (healed > 0)
-		mr_repair_record(&model, version.model_id, version.checksum, healed);
+	mr_heal_record(&model, version.model_id, version.checksum);
 
 	if (model.auto_cleanup)
-		mr_transition_remove_excess(&model, true, MR_AUTO_CLEANUP_LIMIT,
-									MR_CAUSE_AUTO);
+		mr_removal_delete_excess(&model, true, MR_AUTO_CLEANUP_LIMIT,
+								 MR_CAUSE_AUTO);
 	mr_trail_release(&model);
 	return row;
 }
@@ -299,9 +268,9 @@ check_parents(FunctionCallInfo fcinfo)
 
 	if (ARR_NDIM(parents) > 0)
 	{
-		missing = mr_version_missing(PointerGetDatum(parents));
+		missing = mr_versions_missing(PointerGetDatum(parents));
 		if (missing)
-			mr_version_raise_unknown(missing);
+			mr_versions_raise_unknown(missing);
 	}
 	return PointerGetDatum(parents);
 }
@@ -309,7 +278,7 @@ check_parents(FunctionCallInfo fcinfo)
 /*
  * The bytes are an argument.
  */
-static int64
+static void
 store_artifact(FunctionCallInfo fcinfo, MrNewVersion *version)
 {
 	bytea	   *artifact;
@@ -328,30 +297,29 @@ store_artifact(FunctionCallInfo fcinfo, MrNewVersion *version)
 
 	mr_digest_bytes(VARDATA_ANY(artifact), version->artifact_size, sha256);
 	set_checksum(fcinfo, version, sha256);
-	return mr_artifact_store(VARDATA_ANY(artifact), version->artifact_size,
-							 sha256);
+	mr_artifact_store(VARDATA_ANY(artifact), version->artifact_size, sha256);
 }
 
 /*
  * The bytes have been uploaded.
  */
-static int64
+static void
 store_upload(FunctionCallInfo fcinfo, MrNewVersion *version)
 {
 	pg_uuid_t  *upload_id = mr_arg_required_uuid(fcinfo, ARG_UPLOAD_ID,
 												 "upload_id");
 	Incoming	incoming = {0};
 
-	finish_upload(mr_upload_hold(upload_id, "register"), false, &incoming);
+	finish_upload(mr_open_upload_hold(upload_id, "register"), false, &incoming);
 	version->artifact_size = incoming.file.size;
 	set_checksum(fcinfo, version, incoming.file.sha256);
-	return adopt_upload(&incoming);
+	adopt_upload(&incoming);
 }
 
 /*
  * The files have been uploaded; the version's own artifact is the manifest.
  */
-static int64
+static void
 store_files(FunctionCallInfo fcinfo, MrNewVersion *version)
 {
 	int			count;
@@ -359,13 +327,12 @@ store_files(FunctionCallInfo fcinfo, MrNewVersion *version)
 	MrFile	   *files = palloc(sizeof(MrFile) * count);
 	StringInfoData manifest;
 	uint8		sha256[MR_SHA256_LEN];
-	int64		healed = 0;
 	int			next = 0;
 
 	for (int i = 0; i < count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		finish_upload(mr_upload_hold(&incoming[i].upload_id, "register"),
+		finish_upload(mr_open_upload_hold(&incoming[i].upload_id, "register"),
 					  true, &incoming[i]);
 		files[i] = incoming[i].file;
 		version->files_size += files[i].size;
@@ -383,11 +350,10 @@ store_files(FunctionCallInfo fcinfo, MrNewVersion *version)
 	qsort(incoming, count, sizeof(Incoming), compare_digests);
 	while (next < count &&
 		   memcmp(incoming[next].file.sha256, sha256, MR_SHA256_LEN) < 0)
-		healed += adopt_upload(&incoming[next++]);
-	healed += mr_artifact_store(manifest.data, manifest.len, sha256);
+		adopt_upload(&incoming[next++]);
+	mr_artifact_store(manifest.data, manifest.len, sha256);
 	while (next < count)
-		healed += adopt_upload(&incoming[next++]);
-	return healed;
+		adopt_upload(&incoming[next++]);
 }
 
 /*
@@ -438,7 +404,7 @@ read_files(FunctionCallInfo fcinfo, int *count)
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("an upload is given for two paths"),
 					 errdetail("It is %s.",
-							   mr_uuid_text(&incoming[i].upload_id))));
+							   mr_uuid7_text(&incoming[i].upload_id))));
 	}
 	return incoming;
 }
@@ -470,7 +436,7 @@ read_array(FunctionCallInfo fcinfo, int n, const char *what, Oid type,
  * No more bytes come: their size and SHA-256.
  */
 static void
-finish_upload(MrUpload *upload, bool may_be_empty, Incoming *incoming)
+finish_upload(MrOpenUpload *upload, bool may_be_empty, Incoming *incoming)
 {
 	if (upload->bytes == 0 && !may_be_empty)
 		ereport(ERROR,
@@ -488,25 +454,20 @@ finish_upload(MrUpload *upload, bool may_be_empty, Incoming *incoming)
 
 	incoming->upload = upload;
 	incoming->file.size = upload->bytes;
-	/* what appends have healed, they have recorded */
-	incoming->healed_before = upload->storage->write_healed(upload->writer);
-	mr_upload_finish(upload, incoming->file.sha256);
+	mr_open_upload_finish(upload, incoming->file.sha256);
 }
 
 /*
  * Makes an artifact of a finished upload, and ends it.
  */
-static int64
+static void
 adopt_upload(const Incoming *incoming)
 {
-	MrUpload   *upload = incoming->upload;
-	int64		healed = mr_artifact_adopt(upload->storage, upload->writer,
-										   &upload->row.upload_id,
-										   incoming->file.size,
-										   incoming->file.sha256);
+	MrOpenUpload *upload = incoming->upload;
 
-	mr_upload_end(upload);
-	return healed - incoming->healed_before;
+	mr_artifact_adopt(upload->storage, upload->writer, &upload->row.upload_id,
+					  incoming->file.size, incoming->file.sha256);
+	mr_open_upload_end(upload);
 }
 
 static int
@@ -549,15 +510,16 @@ set_checksum(FunctionCallInfo fcinfo, MrNewVersion *version,
 static void
 lock_or_create_model(const char *name, const char *type, MrModel *model)
 {
+	MrModelSettings no_settings = MR_NO_SETTINGS;
 	MrEvent		event = {0};
 
 	for (;;)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (mr_model_lock_by_name(name, model))
+		if (mr_models_lock_by_name(name, model))
 			return;
-		if (mr_model_insert(name, type, NULL, mr_actor_name(), model,
-							&event.new_values.value))
+		if (mr_models_insert(name, type, &no_settings, mr_actor_name(), model,
+							 &event.new_values.value))
 			break;
 	}
 
@@ -565,13 +527,13 @@ lock_or_create_model(const char *name, const char *type, MrModel *model)
 	event.event = "model_create";
 	event.old_values.isnull = true;
 	mr_trail_append(model, &event);
-	mr_model_advance(model);
+	mr_models_advance(model);
 }
 
 static void
 check_new_to_model(const char *model_name, const char *version)
 {
-	if (mr_version_exists(model_name, version))
+	if (mr_versions_exists(model_name, version))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNIQUE_VIOLATION),
 				 errmsg("version \"%s\" of model \"%s\" exists already",

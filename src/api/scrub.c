@@ -3,46 +3,30 @@
  */
 #include "postgres.h"
 
-#include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
-#include "artifact/artifact.h"
-#include "base/actor.h"
 #include "base/arg.h"
+#include "base/call.h"
 #include "base/lock.h"
-#include "bytes/digest.h"
+#include "base/result.h"
+#include "heal/inspect.h"
 #include "rows/artifact_checks.h"
 
 /* Bytes that a scrub reads, if the caller does not say */
 #define SCRUB_BYTES (INT64CONST(1024) * 1024 * 1024)
 
-/* Columns of modelreg_scrub */
-#define SCRUB_COLUMNS 3
-
 /* Artifacts whose turn it is that are looked up at a time */
 #define BATCH_ARTIFACTS 10000
 
-PG_FUNCTION_INFO_V1(modelreg_scrub);
+MR_ADMIN_FUNCTION(modelreg_scrub, scrub_artifacts, "scrub");
 
-static Datum scrub(FunctionCallInfo fcinfo);
-static bool check_artifact(const uint8 *sha256);
-
-/*
- * modelreg_scrub(max_bytes): see its COMMENT.
- */
-Datum
-modelreg_scrub(PG_FUNCTION_ARGS)
-{
-	InitMaterializedSRF(fcinfo, 0);
-	return mr_actor_run_as_owner(fcinfo, MR_ROLE_ADMIN, "scrub", scrub);
-}
+static bool scrub_artifact(const uint8 *sha256);
 
 static Datum
-scrub(FunctionCallInfo fcinfo)
+scrub_artifacts(FunctionCallInfo fcinfo)
 {
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	int64		max_bytes = PG_ARGISNULL(0) ? SCRUB_BYTES : PG_GETARG_INT64(0);
 	TimestampTz begin = GetCurrentTimestamp();
 	int64		artifacts = 0;
@@ -51,8 +35,6 @@ scrub(FunctionCallInfo fcinfo)
 	bool		full = false;
 	MrDue	   *due;
 	uint64		count;
-	Datum		values[SCRUB_COLUMNS];
-	bool		nulls[SCRUB_COLUMNS] = {false};
 
 	if (max_bytes <= 0)
 		ereport(ERROR,
@@ -61,27 +43,27 @@ scrub(FunctionCallInfo fcinfo)
 
 	/* two at a time would verify the same artifacts */
 	(void) mr_lock_take(MR_LOCK_SCRUB, false);
-	mr_check_forget_gone();
+	mr_artifact_checks_forget_gone();
 	do
 	{
-		count = mr_check_due(begin, BATCH_ARTIFACTS, &due);
+		count = mr_artifact_checks_due(begin, BATCH_ARTIFACTS, &due);
 		for (uint64 i = 0; i < count && !full; i++)
 		{
 			/* the first is read whatever its size, or it never would be */
 			full = artifacts > 0 && due[i].artifact_size > max_bytes - bytes;
 			if (full)
 				break;
-			if (!check_artifact(due[i].sha256))
+			if (!scrub_artifact(due[i].sha256))
 				damaged++;
 			artifacts++;
 			bytes += due[i].artifact_size;
 		}
 	} while (count == BATCH_ARTIFACTS && !full);
 
-	values[0] = Int64GetDatum(artifacts);
-	values[1] = Int64GetDatum(bytes);
-	values[2] = Int64GetDatum(damaged);
-	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	mr_result_begin(fcinfo);
+	mr_result_add(fcinfo,
+				  MR_VALUES(mr_value_int8(artifacts), mr_value_int8(bytes),
+							mr_value_int8(damaged)));
 	return (Datum) 0;
 }
 
@@ -90,25 +72,25 @@ scrub(FunctionCallInfo fcinfo)
  * false if it is damaged.
  */
 static bool
-check_artifact(const uint8 *sha256)
+scrub_artifact(const uint8 *sha256)
 {
-	MrArtifactRow row;
+	MrArtifact	artifact;
 	uint8		actual[MR_SHA256_LEN];
 	MrHealth	health = MR_WHOLE;
 	const char *problem;
 
 	PushActiveSnapshot(GetLatestSnapshot());
-	if (mr_artifact_row_get(sha256, MR_SIGHT_ACTIVE, &row))
+	if (mr_artifacts_get(sha256, MR_SIGHT_ACTIVE, &artifact))
 	{
-		health = mr_artifact_check(&row, GetActiveSnapshot(), actual,
-								   &problem);
+		health = mr_inspect_artifact(&artifact, GetActiveSnapshot(),
+									 actual, &problem);
 		if (health == MR_DAMAGED)
 			ereport(WARNING,
 					(errcode(ERRCODE_DATA_CORRUPTED),
 					 errmsg("artifact %s is damaged: %s",
 							mr_digest_hex(sha256), problem),
 					 errhint("Register its bytes again, which heals them, or restore a backup; see the view modelreg.artifact_health.")));
-		mr_check_note(sha256, problem);
+		mr_artifact_checks_note(sha256, problem);
 	}
 	PopActiveSnapshot();
 	return health != MR_DAMAGED;

@@ -6,46 +6,31 @@
  */
 #include "postgres.h"
 
-#include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/timestamp.h"
 
 #include "artifact/open_upload.h"
-#include "base/actor.h"
 #include "base/arg.h"
+#include "base/call.h"
 #include "base/guc.h"
+#include "base/result.h"
 #include "base/uuid7.h"
-#include "heal/repair.h"
+#include "heal/heal.h"
 #include "rows/discarded.h"
+#include "store/storages.h"
 
-/* Columns of modelreg_upload_status */
-#define STATUS_COLUMNS 6
+MR_WRITER_FUNCTION(modelreg_upload_begin, begin_upload, "begin an upload");
+MR_WRITER_FUNCTION(modelreg_upload_append, append_to_upload,
+				   "append to an upload");
+MR_WRITER_FUNCTION(modelreg_upload_status, upload_status,
+				   "see the status of an upload");
+MR_WRITER_FUNCTION(modelreg_upload_abort, abort_upload, "abort an upload");
 
-PG_FUNCTION_INFO_V1(modelreg_upload_begin);
-PG_FUNCTION_INFO_V1(modelreg_upload_append);
-PG_FUNCTION_INFO_V1(modelreg_upload_status);
-PG_FUNCTION_INFO_V1(modelreg_upload_abort);
-
-static Datum begin_upload(FunctionCallInfo fcinfo);
-static Datum append_to_upload(FunctionCallInfo fcinfo);
-static Datum upload_status(FunctionCallInfo fcinfo);
-static Datum abort_upload(FunctionCallInfo fcinfo);
-
-/*
- * modelreg_upload_begin(expected_size): see its COMMENT.
- */
-Datum
-modelreg_upload_begin(PG_FUNCTION_ARGS)
-{
-	return mr_actor_run_as_owner(fcinfo, MR_ROLE_WRITER, "begin an upload",
-								 begin_upload);
-}
 
 static Datum
 begin_upload(FunctionCallInfo fcinfo)
 {
 	MrUploadRow row = {0};
-	pg_uuid_t  *result;
 
 	row.expected_size = PG_ARGISNULL(0) ? -1 : PG_GETARG_INT64(0);
 	if (!PG_ARGISNULL(0) && row.expected_size < 0)
@@ -56,32 +41,19 @@ begin_upload(FunctionCallInfo fcinfo)
 	mr_uuid7(&row.progress);
 	row.created_by = pstrdup(mr_actor_name());
 	row.created_at = GetCurrentTimestamp();
-	row.storage = pstrdup(mr_storage_database.name);
-	mr_upload_row_insert(&row);
+	row.storage = pstrdup(mr_storages_default()->name);
+	mr_uploads_insert(&row);
 
-	result = MemoryContextAlloc(mr_actor_result_context(), sizeof(pg_uuid_t));
-	*result = row.upload_id;
-	return UUIDPGetDatum(result);
-}
-
-/*
- * modelreg_upload_append(upload_id, data, byte_offset): see its COMMENT.
- */
-Datum
-modelreg_upload_append(PG_FUNCTION_ARGS)
-{
-	return mr_actor_run_as_owner(fcinfo, MR_ROLE_WRITER, "append to an upload",
-								 append_to_upload);
+	return mr_call_copy_out(UUIDPGetDatum(&row.upload_id), UUIDOID);
 }
 
 static Datum
 append_to_upload(FunctionCallInfo fcinfo)
 {
 	pg_uuid_t  *upload_id = mr_arg_required_uuid(fcinfo, 0, "upload_id");
-	MrUpload   *upload;
+	MrOpenUpload *upload;
 	bytea	   *data;
 	int64		len;
-	int64		healed;
 
 	if (PG_ARGISNULL(1))
 		ereport(ERROR,
@@ -92,7 +64,7 @@ append_to_upload(FunctionCallInfo fcinfo)
 	data = PG_GETARG_BYTEA_PP(1);
 	len = VARSIZE_ANY_EXHDR(data);
 
-	upload = mr_upload_hold(upload_id, "append to");
+	upload = mr_open_upload_hold(upload_id, "append to");
 	if (!PG_ARGISNULL(2) && PG_GETARG_INT64(2) != upload->bytes)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -109,63 +81,36 @@ append_to_upload(FunctionCallInfo fcinfo)
 				 errdetail("It was begun for " INT64_FORMAT " bytes, holds " INT64_FORMAT ", and " INT64_FORMAT " more came.",
 						   upload->row.expected_size, upload->bytes, len)));
 
-	healed = upload->storage->write_healed(upload->writer);
-	mr_upload_add(upload, VARDATA_ANY(data), len);
-	healed = upload->storage->write_healed(upload->writer) - healed;
-	if (healed > 0)
-		mr_repair_record(NULL, NULL, NULL, healed);
+	mr_open_upload_add(upload, VARDATA_ANY(data), len);
+	mr_heal_record(NULL, NULL, NULL);
 	PG_RETURN_INT64(upload->bytes);
-}
-
-/*
- * modelreg_upload_status(upload_id): see its COMMENT.
- */
-Datum
-modelreg_upload_status(PG_FUNCTION_ARGS)
-{
-	return mr_actor_run_as_owner(fcinfo, MR_ROLE_WRITER,
-								 "see the status of an upload", upload_status);
 }
 
 static Datum
 upload_status(FunctionCallInfo fcinfo)
 {
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	pg_uuid_t  *upload_id = mr_arg_required_uuid(fcinfo, 0, "upload_id");
-	const MrUpload *upload = mr_upload_peek(upload_id);
+	const MrOpenUpload *upload = mr_open_upload_peek(upload_id);
 	MrUploadRow row;
-	Datum		values[STATUS_COLUMNS];
-	bool		nulls[STATUS_COLUMNS] = {false};
-	MemoryContext oldcontext;
+	int64		bytes;
+	TimestampTz expires_at = DT_NOBEGIN;
 
-	oldcontext = MemoryContextSwitchTo(mr_actor_result_context());
-	InitMaterializedSRF(fcinfo, 0);
-	MemoryContextSwitchTo(oldcontext);
-	if (!mr_upload_row_get(upload_id, MR_SIGHT_ACTIVE, &row))
-		mr_upload_raise_unknown(upload_id);
-	mr_upload_require_user(&row, "see the status of");
+	mr_result_begin(fcinfo);
+	if (!mr_uploads_get(upload_id, MR_SIGHT_ACTIVE, &row))
+		mr_uploads_raise_unknown(upload_id);
+	mr_open_upload_require_user(&row, "see the status of");
 
-	values[0] = Int64GetDatum(upload ? upload->bytes : row.bytes_held);
-	values[1] = Int64GetDatum(row.expected_size);
-	nulls[1] = row.expected_size < 0;
-	values[2] = CStringGetTextDatum(row.created_by);
-	values[3] = TimestampTzGetDatum(row.created_at);
-	values[4] = TimestampTzGetDatum(row.last_append_at);
-	values[5] = TimestampTzGetDatum(row.last_append_at +
-									mr_guc_upload_expiry * USECS_PER_SEC);
-	nulls[5] = mr_guc_upload_expiry < 0;
-	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	bytes = upload ? upload->bytes : row.bytes_held;
+	if (mr_guc_upload_expiry >= 0)
+		expires_at = row.last_append_at + mr_guc_upload_expiry * USECS_PER_SEC;
+	mr_result_add(fcinfo,
+				  MR_VALUES(mr_value_int8(bytes),
+							mr_value_size(row.expected_size),
+							mr_value_text(row.created_by),
+							mr_value_time(row.created_at),
+							mr_value_time(row.last_append_at),
+							mr_value_time(expires_at)));
 	return (Datum) 0;
-}
-
-/*
- * modelreg_upload_abort(upload_id): see its COMMENT.
- */
-Datum
-modelreg_upload_abort(PG_FUNCTION_ARGS)
-{
-	return mr_actor_run_as_owner(fcinfo, MR_ROLE_WRITER, "abort an upload",
-								 abort_upload);
 }
 
 static Datum
@@ -174,7 +119,7 @@ abort_upload(FunctionCallInfo fcinfo)
 	pg_uuid_t  *upload_id = mr_arg_required_uuid(fcinfo, 0, "upload_id");
 	MrUploadRow row;
 
-	mr_upload_drop(upload_id, "abort", &row);
-	mr_content_discard(&row.upload_id, row.storage);
+	mr_open_upload_drop(upload_id, "abort", &row);
+	mr_discarded_add(&row.upload_id, row.storage);
 	PG_RETURN_VOID();
 }

@@ -3,28 +3,26 @@
  */
 #include "postgres.h"
 
-#include "funcapi.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
-#include "artifact/artifact.h"
 #include "artifact/manifest.h"
-#include "artifact/open_upload.h"
-#include "base/actor.h"
+#include "artifact/upload_list.h"
 #include "base/arg.h"
-#include "bytes/digest.h"
+#include "base/call.h"
+#include "base/result.h"
+#include "heal/inspect.h"
 #include "rows/discarded.h"
 #include "rows/files.h"
+#include "rows/references.h"
 #include "rows/versions.h"
+#include "store/storages.h"
 
 /* Damaged files of a version that are named */
 #define MAX_NAMED_FILES 10
-
-/* Columns of modelreg_verify */
-#define VERIFY_COLUMNS 5
 
 /* What was found of an artifact */
 typedef struct Finding
@@ -45,16 +43,17 @@ typedef struct Findings
 PG_FUNCTION_INFO_V1(modelreg_verify);
 
 static Datum verify_versions(FunctionCallInfo fcinfo);
-static void make_findings(Findings *findings);
-static Finding *find_out(Findings *findings, const uint8 *sha256);
-static char *file_problems(Findings *findings, const MrReference *reference);
+static void begin_findings(Findings *findings);
+static Finding *find_artifact_out(Findings *findings, const uint8 *sha256);
+static char *join_file_problems(Findings *findings,
+								const MrReference *reference);
 static Datum verify_orphans(FunctionCallInfo fcinfo);
 static void report_orphan(void *arg, const char *problem);
-static char *reference_problems(const MrReference *reference);
+static char *join_reference_problems(const MrReference *reference);
 static char *join_problems(const char *first, const char *second);
-static void return_row(ReturnSetInfo *result, const char *model_id, bool ok,
-					   const char *expected, const char *actual,
-					   const char *problem);
+static void return_finding(FunctionCallInfo fcinfo, const char *model_id,
+						   bool ok, const char *expected, const char *actual,
+						   const char *problem);
 
 /*
  * modelreg_verify(model_id): see its COMMENT.
@@ -65,27 +64,26 @@ static void return_row(ReturnSetInfo *result, const char *model_id, bool ok,
 Datum
 modelreg_verify(PG_FUNCTION_ARGS)
 {
-	InitMaterializedSRF(fcinfo, 0);
-	mr_actor_run_as_caller(fcinfo, verify_versions);
+	mr_result_begin(fcinfo);
+	mr_call_as_caller(fcinfo, verify_versions);
 	if (PG_ARGISNULL(0))
-		mr_actor_run_as_owner(fcinfo, MR_ROLE_NONE, NULL, verify_orphans);
+		mr_call_with_rights(fcinfo, verify_orphans);
 	return (Datum) 0;
 }
 
 static Datum
 verify_versions(FunctionCallInfo fcinfo)
 {
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	char	   *model_id = mr_arg_text(fcinfo, 0);
 	MrReference *references;
-	uint64		count = mr_version_references(model_id, &references);
+	uint64		count = mr_references_get(model_id, &references);
 	Findings	findings;
 	MemoryContext context;
 
 	if (model_id && count == 0)
-		mr_version_raise_unknown(model_id);
+		mr_versions_raise_unknown(model_id);
 
-	make_findings(&findings);
+	begin_findings(&findings);
 	context = AllocSetContextCreate(CurrentMemoryContext, "modelreg verify",
 									ALLOCSET_DEFAULT_SIZES);
 	for (uint64 i = 0; i < count; i++)
@@ -102,17 +100,17 @@ verify_versions(FunctionCallInfo fcinfo)
 		old_context = MemoryContextSwitchTo(context);
 		if (mr_digest_from_hex(r->checksum, sha256))
 		{
-			Finding    *finding = find_out(&findings, sha256);
+			Finding    *finding = find_artifact_out(&findings, sha256);
 
 			damage = finding->damage;
 			if (finding->is_stored)
 				actual = mr_digest_hex(finding->actual);
 		}
-		problem = join_problems(damage, reference_problems(r));
+		problem = join_problems(damage, join_reference_problems(r));
 		if (r->file_count != 0 || r->files_found != 0)
-			problem = join_problems(problem, file_problems(&findings, r));
-		return_row(result, r->model_id, problem == NULL, r->checksum, actual,
-				   problem);
+			problem = join_problems(problem, join_file_problems(&findings, r));
+		return_finding(fcinfo, r->model_id, problem == NULL, r->checksum,
+					   actual, problem);
 		MemoryContextSwitchTo(old_context);
 	}
 	MemoryContextDelete(context);
@@ -121,7 +119,7 @@ verify_versions(FunctionCallInfo fcinfo)
 }
 
 static void
-make_findings(Findings *findings)
+begin_findings(Findings *findings)
 {
 	HASHCTL		control = {0};
 
@@ -140,20 +138,21 @@ make_findings(Findings *findings)
  * versions and files share it.
  */
 static Finding *
-find_out(Findings *findings, const uint8 *sha256)
+find_artifact_out(Findings *findings, const uint8 *sha256)
 {
 	bool		is_known;
 	Finding    *finding = hash_search(findings->table, sha256, HASH_ENTER,
 									  &is_known);
-	MrArtifactRow row;
+	MrArtifact	artifact;
 
 	if (is_known)
 		return finding;
-	finding->is_stored = mr_artifact_row_get(sha256, MR_SIGHT_ACTIVE, &row);
+	finding->is_stored = mr_artifacts_get(sha256, MR_SIGHT_ACTIVE, &artifact);
 	finding->damage = "the artifact is missing";
 	if (finding->is_stored)
-		(void) mr_artifact_check(&row, GetActiveSnapshot(), finding->actual,
-								 &finding->damage);
+		(void) mr_inspect_artifact(&artifact, GetActiveSnapshot(),
+								   finding->actual,
+								   &finding->damage);
 	if (finding->damage)
 		finding->damage = MemoryContextStrdup(findings->context,
 											  finding->damage);
@@ -165,10 +164,10 @@ find_out(Findings *findings, const uint8 *sha256)
  * them; NULL if nothing.
  */
 static char *
-file_problems(Findings *findings, const MrReference *reference)
+join_file_problems(Findings *findings, const MrReference *reference)
 {
 	MrFile	   *files;
-	uint64		count = mr_file_list(reference->model_id, &files);
+	uint64		count = mr_files_list(reference->model_id, &files);
 	int64		size = 0;
 	StringInfoData manifest;
 	StringInfoData problems;
@@ -183,7 +182,7 @@ file_problems(Findings *findings, const MrReference *reference)
 	initStringInfo(&problems);
 	for (uint64 i = 0; i < count; i++)
 	{
-		Finding    *finding = find_out(findings, files[i].sha256);
+		Finding    *finding = find_artifact_out(findings, files[i].sha256);
 
 		CHECK_FOR_INTERRUPTS();
 		size += files[i].size;
@@ -209,9 +208,8 @@ file_problems(Findings *findings, const MrReference *reference)
 static Datum
 verify_orphans(FunctionCallInfo fcinfo)
 {
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	MrArtifactRow *rows;
-	uint64		count = mr_artifact_row_unused(&rows);
+	MrArtifact *artifacts;
+	uint64		count = mr_artifacts_unused(&artifacts);
 	uint64		used;
 
 	for (uint64 i = 0; i < count; i++)
@@ -219,41 +217,42 @@ verify_orphans(FunctionCallInfo fcinfo)
 		uint8		digest[MR_SHA256_LEN];
 		const char *damage;
 
-		(void) mr_artifact_check(&rows[i], GetActiveSnapshot(), digest,
-								 &damage);
-		return_row(result, NULL, damage == NULL,
-				   mr_digest_hex(rows[i].sha256), mr_digest_hex(digest),
-				   join_problems(damage,
-								 "no version uses the artifact; the next cleanup removes it"));
+		(void) mr_inspect_artifact(&artifacts[i], GetActiveSnapshot(), digest,
+								   &damage);
+		return_finding(fcinfo, NULL, damage == NULL,
+					   mr_digest_hex(artifacts[i].sha256),
+					   mr_digest_hex(digest),
+					   join_problems(damage,
+									 "no version uses the artifact; the next cleanup removes it"));
 	}
-	mr_content_count_discarded(&count, &used);
+	mr_discarded_count(&count, &used);
 	if (count > used)
-		return_row(result, NULL, true, NULL, NULL,
-				   psprintf(UINT64_FORMAT " discarded contents wait for the next cleanup",
-							count - used));
+		return_finding(fcinfo, NULL, true, NULL, NULL,
+					   psprintf(UINT64_FORMAT " discarded contents wait for the next cleanup",
+								count - used));
 	if (used > 0)
-		return_row(result, NULL, false, NULL, NULL,
-				   psprintf(UINT64_FORMAT " contents are discarded and in use",
-							used));
-	count = mr_file_of_no_version();
+		return_finding(fcinfo, NULL, false, NULL, NULL,
+					   psprintf(UINT64_FORMAT " contents are discarded and in use",
+								used));
+	count = mr_files_of_no_version();
 	if (count > 0)
-		return_row(result, NULL, false, NULL, NULL,
-				   psprintf(UINT64_FORMAT " rows of modelreg.version_file belong to no version",
-							count));
-	if (mr_upload_is_any_open())
+		return_finding(fcinfo, NULL, false, NULL, NULL,
+					   psprintf(UINT64_FORMAT " rows of modelreg.version_file belong to no version",
+								count));
+	if (mr_upload_list_has_open())
 	{
-		return_row(result, NULL, true, NULL, NULL,
-				   "an upload of this transaction is not finished: chunks of no artifact are not looked for");
+		return_finding(fcinfo, NULL, true, NULL, NULL,
+					   "an upload of this transaction is not finished: chunks of no artifact are not looked for");
 		return (Datum) 0;
 	}
-	mr_storage_database.orphans(GetActiveSnapshot(), report_orphan, result);
+	mr_storages_default()->orphans(report_orphan, fcinfo);
 	return (Datum) 0;
 }
 
 static void
 report_orphan(void *arg, const char *problem)
 {
-	return_row((ReturnSetInfo *) arg, NULL, false, NULL, NULL, problem);
+	return_finding((FunctionCallInfo) arg, NULL, false, NULL, NULL, problem);
 }
 
 /*
@@ -261,7 +260,7 @@ report_orphan(void *arg, const char *problem)
  * nothing.
  */
 static char *
-reference_problems(const MrReference *reference)
+join_reference_problems(const MrReference *reference)
 {
 	char	   *problem = NULL;
 
@@ -291,25 +290,11 @@ join_problems(const char *first, const char *second)
 }
 
 static void
-return_row(ReturnSetInfo *result, const char *model_id, bool ok,
-		   const char *expected, const char *actual, const char *problem)
+return_finding(FunctionCallInfo fcinfo, const char *model_id, bool ok,
+			   const char *expected, const char *actual, const char *problem)
 {
-	Datum		values[VERIFY_COLUMNS] = {0};
-	bool		nulls[VERIFY_COLUMNS];
-
-	nulls[0] = model_id == NULL;
-	nulls[1] = false;
-	nulls[2] = expected == NULL;
-	nulls[3] = actual == NULL;
-	nulls[4] = problem == NULL;
-	if (model_id)
-		values[0] = CStringGetTextDatum(model_id);
-	values[1] = BoolGetDatum(ok);
-	if (expected)
-		values[2] = CStringGetTextDatum(expected);
-	if (actual)
-		values[3] = CStringGetTextDatum(actual);
-	if (problem)
-		values[4] = CStringGetTextDatum(problem);
-	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	mr_result_add(fcinfo,
+				  MR_VALUES(mr_value_text(model_id), mr_value_bool(ok),
+							mr_value_text(expected), mr_value_text(actual),
+							mr_value_text(problem)));
 }

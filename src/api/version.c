@@ -11,28 +11,18 @@
 #include "utils/jsonb.h"
 
 #include "base/arg.h"
+#include "base/call.h"
 #include "base/check.h"
 #include "base/compat.h"
-#include "life/transition.h"
+#include "life/move.h"
+#include "life/removal.h"
+#include "life/target.h"
 #include "trail/trail.h"
 
-PG_FUNCTION_INFO_V1(modelreg_update_stage);
-PG_FUNCTION_INFO_V1(modelreg_update);
-PG_FUNCTION_INFO_V1(modelreg_delete);
+MR_WRITER_FUNCTION(modelreg_update_stage, update_stage, "move a model version");
+MR_WRITER_FUNCTION(modelreg_update, update_metadata, "edit a model version");
+MR_WRITER_FUNCTION(modelreg_delete, delete_version, "delete a model version");
 
-static Datum update_stage(FunctionCallInfo fcinfo);
-static Datum update_metadata(FunctionCallInfo fcinfo);
-static Datum delete_version(FunctionCallInfo fcinfo);
-
-/*
- * modelreg_update_stage(model_id, new_stage, reason): see its COMMENT.
- */
-Datum
-modelreg_update_stage(PG_FUNCTION_ARGS)
-{
-	return mr_actor_run_as_owner(fcinfo, MR_ROLE_WRITER,
-								 "move a model version", update_stage);
-}
 
 static Datum
 update_stage(FunctionCallInfo fcinfo)
@@ -43,29 +33,9 @@ update_stage(FunctionCallInfo fcinfo)
 	MrVersion	version;
 
 	mr_trail_take_reason(mr_arg_text(fcinfo, 2));
-	mr_transition_lock(model_id, &model, &version);
-	if (version.stage != stage)
-	{
-		mr_transition_require_mover(&version, stage);
-		mr_transition_check(model_id, version.stage, stage);
-		mr_trail_hold(&model);
-		if (stage == MR_STAGE_PRODUCTION)
-			mr_transition_demote_incumbents(&model, model_id);
-		mr_version_set_stage(model_id, stage);
-		mr_trail_release(&model);
-	}
-	return mr_version_row(model_id);
-}
-
-/*
- * modelreg_update(model_id, notes, tags, performance_metrics, reason,
- * properties): see its COMMENT.
- */
-Datum
-modelreg_update(PG_FUNCTION_ARGS)
-{
-	return mr_actor_run_as_owner(fcinfo, MR_ROLE_WRITER,
-								 "edit a model version", update_metadata);
+	mr_target_lock(model_id, &model, &version);
+	mr_move_version(&model, &version, stage);
+	return mr_versions_row(model_id);
 }
 
 static Datum
@@ -87,8 +57,8 @@ update_metadata(FunctionCallInfo fcinfo)
 	if (!properties.isnull)
 		mr_check_object("properties", PG_GETARG_JSONB_P(5));
 	mr_trail_take_reason(mr_arg_text(fcinfo, 4));
-	mr_transition_lock(model_id, &model, &version);
-	mr_transition_require_editor(&version, "edit model version");
+	mr_target_lock(model_id, &model, &version);
+	mr_target_require_editor(&version, "edit model version");
 	if (!metrics.isnull)
 	{
 		mr_check_metrics("performance_metrics", PG_GETARG_JSONB_P(3));
@@ -96,19 +66,9 @@ update_metadata(FunctionCallInfo fcinfo)
 			mr_check_metrics_given(PG_GETARG_JSONB_P(3));
 	}
 	mr_trail_hold(&model);
-	mr_version_set_metadata(model_id, notes, tags, metrics, properties);
+	mr_versions_set_metadata(model_id, notes, tags, metrics, properties);
 	mr_trail_release(&model);
-	return mr_version_row(model_id);
-}
-
-/*
- * modelreg_delete(model_id, force, reason): see its COMMENT.
- */
-Datum
-modelreg_delete(PG_FUNCTION_ARGS)
-{
-	return mr_actor_run_as_owner(fcinfo, MR_ROLE_WRITER,
-								 "delete a model version", delete_version);
+	return mr_versions_row(model_id);
 }
 
 static Datum
@@ -120,15 +80,15 @@ delete_version(FunctionCallInfo fcinfo)
 	MrVersion	version;
 
 	mr_trail_take_reason(mr_arg_text(fcinfo, 2));
-	mr_transition_lock(model_id, &model, &version);
+	mr_target_lock(model_id, &model, &version);
 	if (force)
 		mr_actor_require(MR_ROLE_ADMIN, "force the deletion of model version",
 						 model_id);
 	if (version.stage == MR_STAGE_PRODUCTION && !force)
-		mr_transition_raise_protected(model_id);
-	mr_transition_require_editor(&version, "delete model version");
+		mr_removal_raise_protected(model_id);
+	mr_target_require_editor(&version, "delete model version");
 	mr_trail_hold(&model);
-	mr_transition_remove(model_id, force ? MR_CAUSE_FORCE : MR_CAUSE_REQUEST);
+	mr_removal_delete(model_id, force ? MR_CAUSE_FORCE : MR_CAUSE_REQUEST);
 	mr_trail_release(&model);
 	PG_RETURN_VOID();
 }

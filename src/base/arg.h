@@ -4,12 +4,9 @@
 #ifndef MR_ARG_H
 #define MR_ARG_H
 
-#include "catalog/namespace.h"
-#include "commands/trigger.h"
 #include "fmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/rel.h"
 #include "utils/uuid.h"
 
 /* A text argument as a C string; NULL if it is null. */
@@ -60,17 +57,6 @@ mr_arg_required_uuid(FunctionCallInfo fcinfo, int n, const char *what)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%s must not be null", what)));
 	return PG_GETARG_UUID_P(n);
-}
-
-/* Whether a trigger of ours fires for a table of ours. */
-static inline bool
-mr_arg_trigger_is_ours(FunctionCallInfo fcinfo)
-{
-	TriggerData *trigger = (TriggerData *) fcinfo->context;
-
-	return CALLED_AS_TRIGGER(fcinfo) &&
-		RelationGetNamespace(trigger->tg_relation) ==
-		get_namespace_oid("modelreg", true);
 }
 
 #endif							/* MR_ARG_H */

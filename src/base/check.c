@@ -44,7 +44,7 @@ static void report_name(const char *subject, NameProblem problem);
 static void check_metric(const char *what, const JsonbValue *key,
 						 const JsonbValue *value, Datum zero);
 static bool contains_text(const Datum *texts, int count, Datum text_datum);
-static char *clip(const char *str, int len);
+static char *clip_text(const char *str, int len);
 
 /*
  * Reports an error unless the value can name something.
@@ -91,7 +91,7 @@ mr_check_path(const char *path)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("path \"%s\" is not a relative path of a file",
-							clip(path, len)),
+							clip_text(path, len)),
 					 errhint("Write it like conda.yaml or data/model.pkl, without . and .. in it.")));
 		if (component[component_len] == '\0')
 			return;
@@ -227,7 +227,7 @@ mr_check_metrics(const char *what, Jsonb *metrics)
  * Says whether checked metrics have no metric in them; NULL has none.
  */
 bool
-mr_metrics_empty(Jsonb *metrics)
+mr_check_metrics_empty(Jsonb *metrics)
 {
 	return metrics == NULL || JB_ROOT_COUNT(metrics) == 0;
 }
@@ -256,7 +256,7 @@ mr_check_object(const char *what, Jsonb *value)
 void
 mr_check_metrics_given(Jsonb *metrics)
 {
-	if (mr_metrics_empty(metrics))
+	if (mr_check_metrics_empty(metrics))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("performance_metrics must have at least one metric"),
@@ -436,14 +436,14 @@ check_metric(const char *what, const JsonbValue *key, const JsonbValue *value,
 	float8		as_float;
 
 	if (problem != NAME_OK)
-		report_name(psprintf("key \"%s\" of %s", clip(name, len), what),
+		report_name(psprintf("key \"%s\" of %s", clip_text(name, len), what),
 					problem);
 
 	if (value->type != jbvNumeric)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"%s\" in \"%s\" must be a number",
-						clip(name, len), what),
+						clip_text(name, len), what),
 				 errhint("Metrics are a flat object of numbers, such as {\"accuracy\": 0.93}.")));
 
 	number = NumericGetDatum(value->val.numeric);
@@ -455,7 +455,7 @@ check_metric(const char *what, const JsonbValue *key, const JsonbValue *value,
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"%s\" in \"%s\" must be a finite number within the range of double precision",
-						clip(name, len), what)));
+						clip_text(name, len), what)));
 }
 
 /*
@@ -484,7 +484,7 @@ contains_text(const Datum *texts, int count, Datum text_datum)
  * Returns as many whole characters as make a name of legal length, palloc'd.
  */
 static char *
-clip(const char *str, int len)
+clip_text(const char *str, int len)
 {
 	return pnstrdup(str, pg_mbcliplen(str, len, MR_MAX_NAME));
 }

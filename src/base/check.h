@@ -35,7 +35,7 @@ extern void mr_check_alias(const char *what, const char *alias);
 extern ArrayType *mr_check_tags(const char *what, ArrayType *tags);
 extern ArrayType *mr_check_ids(const char *what, ArrayType *ids);
 extern void mr_check_metrics(const char *what, Jsonb *metrics);
-extern bool mr_metrics_empty(Jsonb *metrics);
+extern bool mr_check_metrics_empty(Jsonb *metrics);
 extern void mr_check_metrics_given(Jsonb *metrics);
 extern void mr_check_object(const char *what, Jsonb *value);
 extern void mr_check_max_versions(const char *what, int max_versions);

@@ -52,7 +52,7 @@ mr_uuid7(pg_uuid_t *out)
  * A UUID as text, palloc'd.
  */
 char *
-mr_uuid_text(const pg_uuid_t *uuid)
+mr_uuid7_text(const pg_uuid_t *uuid)
 {
 	return DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(uuid)));
 }

@@ -15,6 +15,6 @@
 	((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
 
 extern void mr_uuid7(pg_uuid_t *out);
-extern char *mr_uuid_text(const pg_uuid_t *uuid);
+extern char *mr_uuid7_text(const pg_uuid_t *uuid);
 
 #endif							/* MR_UUID7_H */

@@ -161,8 +161,8 @@ static const uint64 gear[256] = {
 /* MR_CHUNK_AVERAGE is a power of two. */
 static const int log2_average = __builtin_ctz(MR_CHUNK_AVERAGE);
 
-static const uint8 *scan(uint64 *hash, const uint8 *next, const uint8 *end,
-						 uint64 mask, bool *cut);
+static const uint8 *scan_bytes(uint64 *hash, const uint8 *next,
+							   const uint8 *end, uint64 mask, bool *cut);
 
 /*
  * Begin a chunk.
@@ -207,10 +207,10 @@ mr_chunker_next(MrChunker *chunker, const char *data, Size len, bool *cut)
 		const uint8 *stop = begin + Min(end - begin,
 										MR_CHUNK_AVERAGE - chunker->len);
 
-		next = scan(&hash, next, stop, STRICT_MASK, cut);
+		next = scan_bytes(&hash, next, stop, STRICT_MASK, cut);
 	}
 	if (!*cut && next < end)
-		next = scan(&hash, next, end, LOOSE_MASK, cut);
+		next = scan_bytes(&hash, next, end, LOOSE_MASK, cut);
 
 	chunker->len += next - begin;
 	chunker->hash = hash;
@@ -226,8 +226,8 @@ mr_chunker_next(MrChunker *chunker, const char *data, Size len, bool *cut)
  * the bits of the mask.
  */
 static const uint8 *
-scan(uint64 *hash, const uint8 *next, const uint8 *end, uint64 mask,
-	 bool *cut)
+scan_bytes(uint64 *hash, const uint8 *next, const uint8 *end, uint64 mask,
+		   bool *cut)
 {
 	uint64		h = *hash;
 

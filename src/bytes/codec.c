@@ -77,8 +77,8 @@ mr_codec_name(MrCodec codec)
  * than out_size.
  */
 Size
-mr_compress(MrCodec codec, const char *raw, Size raw_size, char *out,
-			Size out_size)
+mr_codec_compress(MrCodec codec, const char *raw, Size raw_size, char *out,
+				  Size out_size)
 {
 	switch (codec)
 	{
@@ -106,8 +106,9 @@ mr_compress(MrCodec codec, const char *raw, Size raw_size, char *out,
  * has exactly raw_size bytes.  The codec must be built in.
  */
 bool
-mr_decompress(MrCodec codec, const char *stored, Size stored_size, char *raw,
-			  Size raw_size)
+mr_codec_decompress(MrCodec codec, const char *stored, Size stored_size,
+					char *raw,
+					Size raw_size)
 {
 	switch (codec)
 	{

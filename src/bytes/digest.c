@@ -13,6 +13,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "base/compat.h"
 #include "bytes/digest.h"
 
 /* How many bytes are hashed between two checks for interrupts: some 10 ms. */
@@ -142,13 +143,30 @@ mr_digest_failed(void)
 }
 
 /*
- * Return a SHA-256 as bytea, palloc'd.
+ * A SHA-256 as a bytea.
  */
-bytea *
-mr_digest_bytea(const uint8 *sha256)
+MrValue
+mr_digest_value(const uint8 *sha256)
 {
-	return (bytea *) cstring_to_text_with_len((const char *) sha256,
-											  MR_SHA256_LEN);
+	text	   *bytes = cstring_to_text_with_len((const char *) sha256,
+												 MR_SHA256_LEN);
+
+	return mr_value_of(BYTEAOID, PointerGetDatum(bytes));
+}
+
+/*
+ * Stores a bytea in out.  Returns false, with out as it was, if it is no
+ * SHA-256 by its length.
+ */
+bool
+mr_digest_from_datum(Datum datum, uint8 *out)
+{
+	bytea	   *bytes = DatumGetByteaPP(datum);
+
+	if (VARSIZE_ANY_EXHDR(bytes) != MR_SHA256_LEN)
+		return false;
+	memcpy(out, VARDATA_ANY(bytes), MR_SHA256_LEN);
+	return true;
 }
 
 /*

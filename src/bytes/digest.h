@@ -4,6 +4,7 @@
 #ifndef MR_DIGEST_H
 #define MR_DIGEST_H
 
+#include "base/value.h"
 
 /* Length of a SHA-256 in bytes; its hexadecimal form is twice as long. */
 #define MR_SHA256_LEN 32
@@ -19,7 +20,8 @@ extern void mr_digest_failed(void);
 
 extern void mr_digest_bytes(const void *data, Size len, uint8 *out);
 
-extern bytea *mr_digest_bytea(const uint8 *sha256);
+extern MrValue mr_digest_value(const uint8 *sha256);
+extern bool mr_digest_from_datum(Datum datum, uint8 *out);
 extern char *mr_digest_hex(const uint8 *sha256);
 extern bool mr_digest_from_hex(const char *hex, uint8 *out);
 

@@ -42,8 +42,8 @@ typedef struct Hashing
 	bool		is_running;		/* it has not been waited for */
 } Hashing;
 
-static bool start(Hashing *hashing);
-static void *hash(void *arg);
+static bool start_hashing(Hashing *hashing);
+static void *run_hashing(void *arg);
 static void wait_for_thread(int code, Datum arg);
 
 /*
@@ -51,12 +51,12 @@ static void wait_for_thread(int code, Datum arg);
  * digest, nor the bytes but to read them.
  */
 void
-mr_digest_add_while(MrDigest *digest, const void *data, Size len,
-					MrDigestMeanwhile meanwhile, void *arg)
+mr_digest_thread_add_while(MrDigest *digest, const void *data, Size len,
+						   MrDigestMeanwhile meanwhile, void *arg)
 {
 	Hashing		hashing = {digest, data, len};
 
-	if (len < MIN_LEN || !mr_guc_hash_in_thread || !start(&hashing))
+	if (len < MIN_LEN || !mr_guc_hash_in_thread || !start_hashing(&hashing))
 	{
 		mr_digest_add(digest, data, len);
 		meanwhile(arg);
@@ -78,7 +78,7 @@ mr_digest_add_while(MrDigest *digest, const void *data, Size len,
  * none to give.
  */
 static bool
-start(Hashing *hashing)
+start_hashing(Hashing *hashing)
 {
 	sigset_t	all;
 	sigset_t	before;
@@ -86,7 +86,7 @@ start(Hashing *hashing)
 	sigfillset(&all);
 	if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0)
 		return false;
-	hashing->is_running = pthread_create(&hashing->thread, NULL, hash,
+	hashing->is_running = pthread_create(&hashing->thread, NULL, run_hashing,
 										 hashing) == 0;
 	(void) pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return hashing->is_running;
@@ -96,7 +96,7 @@ start(Hashing *hashing)
  * The thread.
  */
 static void *
-hash(void *arg)
+run_hashing(void *arg)
 {
 	Hashing    *hashing = arg;
 

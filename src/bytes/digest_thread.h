@@ -9,7 +9,8 @@
 /* Work that is done meanwhile; it may raise errors. */
 typedef void (*MrDigestMeanwhile) (void *arg);
 
-extern void mr_digest_add_while(MrDigest *digest, const void *data, Size len,
-								MrDigestMeanwhile meanwhile, void *arg);
+extern void mr_digest_thread_add_while(MrDigest *digest, const void *data,
+									   Size len,
+									   MrDigestMeanwhile meanwhile, void *arg);
 
 #endif							/* MR_DIGEST_THREAD_H */

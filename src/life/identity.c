@@ -94,7 +94,7 @@ mr_identity_adopt(MrModel *model)
 	int			suffix = 1;
 	size_t		plain_length = strlen(model->name) + STAMP_LENGTH;
 
-	if (!mr_model_last_issued(model->name, &issued_at, &model_id))
+	if (!mr_models_last_issued(model->name, &issued_at, &model_id))
 		return;
 	if (strlen(model_id) > plain_length)
 		suffix = atoi(model_id + plain_length + 1);

@@ -24,19 +24,19 @@ typedef enum MrAliasColumn
 	MR_ALIAS_STAMP				/* set_at, set_by */
 } MrAliasColumn;
 
-extern void mr_alias_from_row(HeapTuple tuple, TupleDesc desc,
-							  MrAlias *alias);
-extern char *mr_alias_target(const pg_uuid_t *model_key, const char *alias);
-extern bool mr_alias_insert(const MrAlias *alias, const char *actor);
-extern void mr_alias_move(const MrAlias *alias, const char *actor);
-extern bool mr_alias_delete(const pg_uuid_t *model_key, const char *alias);
-extern void mr_alias_delete_of_version(const char *model_id);
-extern char *mr_alias_of_version(const char *model_id);
-extern char *mr_alias_of_model(const pg_uuid_t *model_key);
-extern Datum mr_alias_row(const pg_uuid_t *model_key, const char *alias);
-extern Datum mr_alias_values(const MrAlias *alias);
-extern MrAliasColumn mr_alias_column(const char *column);
-extern HeapTuple mr_alias_stamp(HeapTuple row, TupleDesc desc, Datum set_at,
-								Datum set_by);
+extern void mr_aliases_from_row(HeapTuple tuple, TupleDesc desc,
+								MrAlias *alias);
+extern char *mr_aliases_target(const pg_uuid_t *model_key, const char *alias);
+extern bool mr_aliases_insert(const MrAlias *alias, const char *actor);
+extern void mr_aliases_move(const MrAlias *alias, const char *actor);
+extern bool mr_aliases_delete(const pg_uuid_t *model_key, const char *alias);
+extern void mr_aliases_delete_of_version(const char *model_id);
+extern char *mr_aliases_of_version(const char *model_id);
+extern char *mr_aliases_of_model(const pg_uuid_t *model_key);
+extern Datum mr_aliases_row(const pg_uuid_t *model_key, const char *alias);
+extern Datum mr_aliases_values(const MrAlias *alias);
+extern MrAliasColumn mr_aliases_column(const char *column);
+extern HeapTuple mr_aliases_stamp(HeapTuple row, TupleDesc desc, Datum set_at,
+								  Datum set_by);
 
 #endif							/* MR_ALIASES_H */

@@ -3,80 +3,69 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
-#include "utils/builtins.h"
-
-#include "base/compat.h"
-#include "base/plan.h"
-#include "bytes/digest.h"
+#include "base/sql.h"
 #include "rows/artifact_checks.h"
 
 /*
  * Up to limit artifacts that were not verified since, those that never were
- * first, then the least recently verified.
+ * first, then the least recently verified; returns how many.
  */
 uint64
-mr_check_due(TimestampTz since, int limit, MrDue **due)
+mr_artifact_checks_due(TimestampTz since, int limit, MrDue **due)
 {
-	static MrPlan plan = {
+	static MrStatement statement = {
 		"SELECT a.sha256, a.artifact_size FROM modelreg.artifact AS a"
 		" LEFT JOIN modelreg.artifact_check AS c ON c.sha256 = a.sha256"
 		" WHERE c.verified_at IS NULL OR c.verified_at < $1"
-		" ORDER BY c.verified_at NULLS FIRST, a.stored_at, a.sha256 LIMIT $2",
-		2, {TIMESTAMPTZOID, INT4OID}
+		" ORDER BY c.verified_at NULLS FIRST, a.stored_at, a.sha256 LIMIT $2"
 	};
-	Datum		values[2];
-	uint64		count;
+	MrRows		rows = mr_sql_query(&statement, MR_SIGHT_LATEST,
+									MR_VALUES(mr_value_time(since),
+											  mr_value_int4(limit)));
+	MrDue	   *next = palloc0(sizeof(MrDue) * Max(rows.count, 1));
 
-	values[0] = TimestampTzGetDatum(since);
-	values[1] = Int32GetDatum(limit);
-	count = mr_plan_run(&plan, MR_SIGHT_LATEST, values, NULL);
-	*due = palloc0(sizeof(MrDue) * Max(count, 1));
-	for (uint64 i = 0; i < count; i++)
+	*due = next;
+	while (mr_sql_next(&rows))
 	{
 		bool		isnull;
-		bytea	   *sha256 = DatumGetByteaPP(mr_plan_datum(i, 1, &isnull));
 
-		memcpy((*due)[i].sha256, VARDATA_ANY(sha256),
-			   Min(VARSIZE_ANY_EXHDR(sha256), MR_SHA256_LEN));
-		(*due)[i].artifact_size = DatumGetInt64(mr_plan_datum(i, 2, &isnull));
+		/* a key that cannot be one is all zeros */
+		(void) mr_digest_from_datum(mr_sql_datum(&rows, 1, &isnull),
+									next->sha256);
+		next->artifact_size = mr_sql_int8(&rows, 2);
+		next++;
 	}
-	return count;
+	return rows.count;
 }
 
 /*
  * Notes that an artifact was verified now; problem is NULL if it is whole.
  */
 void
-mr_check_note(const uint8 *sha256, const char *problem)
+mr_artifact_checks_note(const uint8 *sha256, const char *problem)
 {
-	static MrPlan plan = {
+	static MrStatement statement = {
 		"INSERT INTO modelreg.artifact_check (sha256, verified_at, problem)"
 		" VALUES ($1, clock_timestamp(), $2) ON CONFLICT (sha256) DO UPDATE"
-		" SET verified_at = excluded.verified_at, problem = excluded.problem",
-		2, {BYTEAOID, TEXTOID}
+		" SET verified_at = excluded.verified_at, problem = excluded.problem"
 	};
-	Datum		values[2];
-	char		nulls[2] = {' ', problem ? ' ' : 'n'};
 
-	values[0] = PointerGetDatum(mr_digest_bytea(sha256));
-	values[1] = problem ? CStringGetTextDatum(problem) : (Datum) 0;
-	mr_plan_run(&plan, MR_SIGHT_LATEST, values, nulls);
+	mr_sql_run(&statement, MR_SIGHT_LATEST,
+			   MR_VALUES(mr_digest_value(sha256), mr_value_text(problem)));
 }
 
 /*
  * Forgets the artifacts that are no more.
  */
 void
-mr_check_forget_gone(void)
+mr_artifact_checks_forget_gone(void)
 {
-	static MrPlan plan = {
+	static MrStatement statement = {
 		"DELETE FROM modelreg.artifact_check AS c WHERE NOT EXISTS"
-		" (SELECT FROM modelreg.artifact AS a WHERE a.sha256 = c.sha256)",
-		0, {InvalidOid}
+		" (SELECT FROM modelreg.artifact AS a WHERE a.sha256 = c.sha256)"
 	};
 
-	mr_plan_run(&plan, MR_SIGHT_LATEST, NULL, NULL);
+	mr_sql_run(&statement, MR_SIGHT_LATEST, MR_NO_VALUES);
 }
 
 /*
@@ -84,12 +73,11 @@ mr_check_forget_gone(void)
  * verified first the next time.
  */
 void
-mr_check_forget_problems(void)
+mr_artifact_checks_forget_problems(void)
 {
-	static MrPlan plan = {
-		"DELETE FROM modelreg.artifact_check WHERE problem IS NOT NULL",
-		0, {InvalidOid}
+	static MrStatement statement = {
+		"DELETE FROM modelreg.artifact_check WHERE problem IS NOT NULL"
 	};
 
-	mr_plan_run(&plan, MR_SIGHT_LATEST, NULL, NULL);
+	mr_sql_run(&statement, MR_SIGHT_LATEST, MR_NO_VALUES);
 }

@@ -15,9 +15,9 @@ typedef struct MrDue
 	int64		artifact_size;	/* bytes */
 } MrDue;
 
-extern uint64 mr_check_due(TimestampTz since, int limit, MrDue **due);
-extern void mr_check_note(const uint8 *sha256, const char *problem);
-extern void mr_check_forget_gone(void);
-extern void mr_check_forget_problems(void);
+extern uint64 mr_artifact_checks_due(TimestampTz since, int limit, MrDue **due);
+extern void mr_artifact_checks_note(const uint8 *sha256, const char *problem);
+extern void mr_artifact_checks_forget_gone(void);
+extern void mr_artifact_checks_forget_problems(void);
 
 #endif							/* MR_ARTIFACT_CHECKS_H */

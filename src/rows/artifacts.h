@@ -6,33 +6,31 @@
 
 #include "access/htup.h"
 #include "access/tupdesc.h"
-
 #include "utils/uuid.h"
 
-#include "base/plan.h"
+#include "base/sql.h"
+#include "bytes/digest.h"
 
 /* A row of modelreg.artifact */
-typedef struct MrArtifactRow
+typedef struct MrArtifact
 {
-	uint8		sha256[32];		/* of the bytes */
-	int64		artifact_size;	/* bytes */
+	uint8		sha256[MR_SHA256_LEN];	/* of the bytes */
+	int64		size;			/* bytes */
 	char	   *storage;		/* where they are */
 	pg_uuid_t	content;		/* their key there */
-} MrArtifactRow;
+} MrArtifact;
 
-extern bool mr_artifact_row_share(const uint8 *sha256, MrArtifactRow *row);
-extern bool mr_artifact_row_lock(const uint8 *sha256, MrArtifactRow *row);
-extern bool mr_artifact_row_insert(const MrArtifactRow *row);
-extern bool mr_artifact_row_get(const uint8 *sha256, MrSight sight,
-								MrArtifactRow *row);
-extern bool mr_artifact_row_is_used(const uint8 *sha256);
-extern uint64 mr_artifact_row_lock_unused(int limit, MrArtifactRow **rows);
-extern void mr_artifact_row_delete(const uint8 *sha256);
-extern void mr_artifact_row_replace(const MrArtifactRow *row);
-extern bool mr_artifact_part_is_used(const char *table, HeapTuple row,
-									 TupleDesc desc);
-extern bool mr_artifact_row_from_tuple(HeapTuple tuple, TupleDesc desc,
-									   MrArtifactRow *row);
-extern uint64 mr_artifact_row_unused(MrArtifactRow **rows);
+extern bool mr_artifacts_share(const uint8 *sha256, MrArtifact *artifact);
+extern bool mr_artifacts_lock(const uint8 *sha256, MrArtifact *artifact);
+extern bool mr_artifacts_get(const uint8 *sha256, MrSight sight,
+							 MrArtifact *artifact);
+extern bool mr_artifacts_insert(const MrArtifact *artifact);
+extern void mr_artifacts_replace(const MrArtifact *artifact);
+extern void mr_artifacts_delete(const uint8 *sha256);
+extern bool mr_artifacts_is_used(const uint8 *sha256);
+extern uint64 mr_artifacts_unused(MrArtifact **artifacts);
+extern uint64 mr_artifacts_lock_unused(int limit, MrArtifact **artifacts);
+extern bool mr_artifacts_from_row(HeapTuple row, TupleDesc desc,
+								  MrArtifact *artifact);
 
 #endif							/* MR_ARTIFACTS_H */

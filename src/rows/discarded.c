@@ -3,10 +3,7 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
-#include "utils/builtins.h"
-
-#include "base/plan.h"
+#include "base/sql.h"
 #include "rows/discarded.h"
 
 /* Whether something refers to the content of a discarded_content AS d */
@@ -20,18 +17,15 @@
  * Leaves a content that nothing refers to any more to cleanup.
  */
 void
-mr_content_discard(const pg_uuid_t *content, const char *storage)
+mr_discarded_add(const pg_uuid_t *content, const char *storage)
 {
-	static MrPlan plan = {
+	static MrStatement statement = {
 		"INSERT INTO modelreg.discarded_content (content, storage)"
-		" VALUES ($1, $2) ON CONFLICT (content) DO NOTHING",
-		2, {UUIDOID, TEXTOID}
+		" VALUES ($1, $2) ON CONFLICT (content) DO NOTHING"
 	};
-	Datum		values[2];
 
-	values[0] = UUIDPGetDatum(content);
-	values[1] = CStringGetTextDatum(storage);
-	mr_plan_run(&plan, MR_SIGHT_LATEST, values, NULL);
+	mr_sql_run(&statement, MR_SIGHT_LATEST,
+			   MR_VALUES(mr_value_uuid(content), mr_value_text(storage)));
 }
 
 /*
@@ -40,45 +34,39 @@ mr_content_discard(const pg_uuid_t *content, const char *storage)
  * can discard what is in use; it is passed over.
  */
 uint64
-mr_content_lock_discarded(const pg_uuid_t *after, int limit,
-						  MrDiscarded **rows)
+mr_discarded_lock(const pg_uuid_t *after, int limit, MrDiscarded **contents)
 {
-	static MrPlan plan = {
+	static MrStatement statement = {
 		"SELECT content, storage FROM modelreg.discarded_content AS d"
 		" WHERE content > $1 AND NOT " CONTENT_IS_USED
-		" ORDER BY content LIMIT $2 FOR UPDATE OF d SKIP LOCKED",
-		2, {UUIDOID, INT4OID}
+		" ORDER BY content LIMIT $2 FOR UPDATE OF d SKIP LOCKED"
 	};
-	Datum		values[2];
-	uint64		count;
+	MrRows		rows = mr_sql_query(&statement, MR_SIGHT_LATEST,
+									MR_VALUES(mr_value_uuid(after),
+											  mr_value_int4(limit)));
+	MrDiscarded *next = palloc(sizeof(MrDiscarded) * Max(rows.count, 1));
 
-	values[0] = UUIDPGetDatum(after);
-	values[1] = Int32GetDatum(limit);
-	count = mr_plan_run(&plan, MR_SIGHT_LATEST, values, NULL);
-	*rows = palloc(sizeof(MrDiscarded) * Max(count, 1));
-	for (uint64 i = 0; i < count; i++)
+	*contents = next;
+	while (mr_sql_next(&rows))
 	{
-		bool		isnull;
-
-		(*rows)[i].content = *DatumGetUUIDP(mr_plan_datum(i, 1, &isnull));
-		(*rows)[i].storage = mr_plan_text(i, 2);
+		next->content = mr_sql_uuid(&rows, 1);
+		next->storage = mr_sql_text(&rows, 2);
+		next++;
 	}
-	return count;
+	return rows.count;
 }
 
 /*
  * Nothing is left of a discarded content.
  */
 void
-mr_content_forget(const pg_uuid_t *content)
+mr_discarded_delete(const pg_uuid_t *content)
 {
-	static MrPlan plan = {
-		"DELETE FROM modelreg.discarded_content WHERE content = $1",
-		1, {UUIDOID}
+	static MrStatement statement = {
+		"DELETE FROM modelreg.discarded_content WHERE content = $1"
 	};
-	Datum		value = UUIDPGetDatum(content);
 
-	mr_plan_run(&plan, MR_SIGHT_LATEST, &value, NULL);
+	mr_sql_run(&statement, MR_SIGHT_LATEST, MR_VALUES(mr_value_uuid(content)));
 }
 
 /*
@@ -86,16 +74,16 @@ mr_content_forget(const pg_uuid_t *content)
  * same, by the active snapshot.
  */
 void
-mr_content_count_discarded(uint64 *discarded, uint64 *used)
+mr_discarded_count(uint64 *discarded, uint64 *used)
 {
-	static MrPlan plan = {
+	static MrStatement statement = {
 		"SELECT count(*), count(*) FILTER (WHERE " CONTENT_IS_USED ")"
-		" FROM modelreg.discarded_content AS d",
-		0, {InvalidOid}
+		" FROM modelreg.discarded_content AS d"
 	};
-	bool		isnull;
+	MrRows		rows = mr_sql_query(&statement, MR_SIGHT_ACTIVE, MR_NO_VALUES);
 
-	mr_plan_run(&plan, MR_SIGHT_ACTIVE, NULL, NULL);
-	*discarded = DatumGetInt64(mr_plan_datum(0, 1, &isnull));
-	*used = DatumGetInt64(mr_plan_datum(0, 2, &isnull));
+	(void) mr_sql_next(&rows);
+	*discarded = mr_sql_int8(&rows, 1);
+	*used = mr_sql_int8(&rows, 2);
+	mr_sql_end(&rows);
 }

@@ -13,10 +13,10 @@ typedef struct MrDiscarded
 	char	   *storage;
 } MrDiscarded;
 
-extern void mr_content_discard(const pg_uuid_t *content, const char *storage);
-extern uint64 mr_content_lock_discarded(const pg_uuid_t *after, int limit,
-										MrDiscarded **rows);
-extern void mr_content_forget(const pg_uuid_t *content);
-extern void mr_content_count_discarded(uint64 *discarded, uint64 *used);
+extern void mr_discarded_add(const pg_uuid_t *content, const char *storage);
+extern uint64 mr_discarded_lock(const pg_uuid_t *after, int limit,
+								MrDiscarded **contents);
+extern void mr_discarded_delete(const pg_uuid_t *content);
+extern void mr_discarded_count(uint64 *discarded, uint64 *used);
 
 #endif							/* MR_DISCARDED_H */

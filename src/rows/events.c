@@ -4,44 +4,36 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "catalog/pg_type.h"
 #include "datatype/timestamp.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
-#include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/json.h"
 #include "utils/jsonb.h"
 
 #include "base/compat.h"
-#include "base/plan.h"
+#include "base/sql.h"
 #include "base/uuid7.h"
 #include "rows/events.h"
 
 /* Layout of what is hashed, in audit_event.format */
 #define HASH_FORMAT 1
 
-#define INSERT_SQL \
+#define INSERT_EVENT \
 	"INSERT INTO modelreg.audit_event (model_key, seq, at, event, model_name," \
 	" model_id, session_user_name, actor, client, xid, old_values," \
 	" new_values, reason, format, hash)" \
 	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
-#define INSERT_PARAMETERS 15
-#define INSERT_TYPES \
-	UUIDOID, INT8OID, TIMESTAMPTZOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, \
-	TEXTOID, JSONBOID, XID8OID, JSONBOID, JSONBOID, TEXTOID, INT2OID, BYTEAOID
 
-static void compute_hash(const MrEventRow *row, uint64 xid, uint8 *hash);
+static void compute_event_hash(const MrEventRow *row, uint64 xid, uint8 *hash);
 static void append_text(StringInfo text, const char *value);
 static void append_jsonb(StringInfo text, Datum value, bool isnull);
-static void read_hash(uint64 row, int column, uint8 *hash);
-static void set_text(Datum *values, char *nulls, int i, const char *value);
 
 /*
  * Inserts the row and tells its hash.
  */
 void
-mr_event_insert(const MrEventRow *row, uint8 *hash)
+mr_events_insert(const MrEventRow *row, uint8 *hash)
 {
 	/*
 	 * A repeatable-read transaction that has not seen the head of the
@@ -49,41 +41,29 @@ mr_event_insert(const MrEventRow *row, uint8 *hash)
 	 * would report a duplicate.  (For a model's chain, the lock of its row
 	 * raises 40001 first.)
 	 */
-	static MrPlan registry_plan = {
-		INSERT_SQL " ON CONFLICT (model_key, seq) DO NOTHING",
-		INSERT_PARAMETERS, {INSERT_TYPES}
+	static MrStatement of_registry = {
+		INSERT_EVENT " ON CONFLICT (model_key, seq) DO NOTHING"
 	};
-	static MrPlan model_plan = {
-		INSERT_SQL,
-		INSERT_PARAMETERS, {INSERT_TYPES}
-	};
-	Datum		values[INSERT_PARAMETERS];
-	char		nulls[INSERT_PARAMETERS];
+	static MrStatement of_model = {INSERT_EVENT};
 	uint64		xid = U64FromFullTransactionId(GetTopFullTransactionId());
 
-	compute_hash(row, xid, hash);
-
-	memset(nulls, ' ', sizeof(nulls));
-	values[0] = UUIDPGetDatum(&row->model_key);
-	values[1] = Int64GetDatum(row->seq);
-	values[2] = TimestampTzGetDatum(row->at);
-	set_text(values, nulls, 3, row->event);
-	set_text(values, nulls, 4, row->model_name);
-	set_text(values, nulls, 5, row->model_id);
-	set_text(values, nulls, 6, row->session_user_name);
-	set_text(values, nulls, 7, row->actor);
-	values[8] = row->client;
-	values[9] = UInt64GetDatum(xid);
-	values[10] = row->old_values.value;
-	nulls[10] = row->old_values.isnull ? 'n' : ' ';
-	values[11] = row->new_values.value;
-	nulls[11] = row->new_values.isnull ? 'n' : ' ';
-	set_text(values, nulls, 12, row->reason);
-	values[13] = Int16GetDatum(HASH_FORMAT);
-	values[14] = PointerGetDatum(mr_digest_bytea(hash));
-
-	if (mr_plan_run(row->model_name ? &model_plan : &registry_plan,
-					MR_SIGHT_LATEST, values, nulls) != 1)
+	compute_event_hash(row, xid, hash);
+	if (mr_sql_run(row->model_name ? &of_model : &of_registry, MR_SIGHT_LATEST,
+				   MR_VALUES(mr_value_uuid(&row->model_key),
+							 mr_value_int8(row->seq),
+							 mr_value_time(row->at),
+							 mr_value_text(row->event),
+							 mr_value_text(row->model_name),
+							 mr_value_text(row->model_id),
+							 mr_value_text(row->session_user_name),
+							 mr_value_text(row->actor),
+							 mr_value_of(JSONBOID, row->client),
+							 mr_value_of(XID8OID, UInt64GetDatum(xid)),
+							 mr_value_nullable(JSONBOID, row->old_values),
+							 mr_value_nullable(JSONBOID, row->new_values),
+							 mr_value_text(row->reason),
+							 mr_value_of(INT2OID, Int16GetDatum(HASH_FORMAT)),
+							 mr_digest_value(hash))) != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("event %lld of the audit chain exists already",
@@ -97,7 +77,7 @@ mr_event_insert(const MrEventRow *row, uint8 *hash)
  * the same in SQL.
  */
 static void
-compute_hash(const MrEventRow *row, uint64 xid, uint8 *hash)
+compute_event_hash(const MrEventRow *row, uint64 xid, uint8 *hash)
 {
 	StringInfoData text;
 	MrDigest   *digest;
@@ -163,22 +143,18 @@ append_jsonb(StringInfo text, Datum value, bool isnull)
  * for once, and the name that it gave itself.
  */
 Datum
-mr_event_client(const char *application_name)
+mr_events_client(const char *application_name)
 {
-	static MrPlan plan = {
-		"SELECT host(inet_client_addr())",
-		0, {InvalidOid}
-	};
+	static MrStatement statement = {"SELECT host(inet_client_addr())"};
 	static bool known = false;
 	static char address[64];
 	StringInfoData text;
 
 	if (!known)
 	{
-		char	   *value;
+		char	   *value = mr_sql_query_text(&statement, MR_SIGHT_LATEST,
+											  MR_NO_VALUES);
 
-		mr_plan_run(&plan, MR_SIGHT_LATEST, NULL, NULL);
-		value = mr_plan_text(0, 1);
 		snprintf(address, sizeof(address), "%s", value ? value : "");
 		known = true;
 	}
@@ -197,22 +173,24 @@ mr_event_client(const char *application_name)
  * caller holds the chain's advisory lock.
  */
 bool
-mr_event_registry_head(int64 *seq, TimestampTz *at, uint8 *hash)
+mr_events_registry_head(int64 *seq, TimestampTz *at, uint8 *hash)
 {
-	static MrPlan plan = {
+	static MrStatement statement = {
 		"SELECT seq, at, hash FROM modelreg.audit_event"
-		" WHERE model_key = $1 ORDER BY seq DESC LIMIT 1",
-		1, {UUIDOID}
+		" WHERE model_key = $1 ORDER BY seq DESC LIMIT 1"
 	};
 	pg_uuid_t	nil = MR_UUID_NIL;
-	Datum		value = UUIDPGetDatum(&nil);
+	MrRows		rows = mr_sql_query(&statement, MR_SIGHT_LATEST,
+									MR_VALUES(mr_value_uuid(&nil)));
 	bool		isnull;
 
-	if (mr_plan_run(&plan, MR_SIGHT_LATEST, &value, NULL) == 0)
+	if (!mr_sql_next(&rows))
 		return false;
-	*seq = DatumGetInt64(mr_plan_datum(0, 1, &isnull));
-	*at = DatumGetTimestampTz(mr_plan_datum(0, 2, &isnull));
-	read_hash(0, 3, hash);
+	*seq = mr_sql_int8(&rows, 1);
+	*at = mr_sql_time(&rows, 2);
+	if (!mr_digest_from_datum(mr_sql_datum(&rows, 3, &isnull), hash))
+		elog(ERROR, "hash of an audit event has an unexpected length");
+	mr_sql_end(&rows);
 	return true;
 }
 
@@ -220,84 +198,48 @@ mr_event_registry_head(int64 *seq, TimestampTz *at, uint8 *hash)
  * What the trail says of a deletion.
  */
 Datum
-mr_event_deletion_values(const char *cause, bool forced)
+mr_events_deletion_values(const char *cause, bool forced)
 {
-	static MrPlan plan = {
-		"SELECT jsonb_build_object('cause', $1, 'forced', $2)",
-		2, {TEXTOID, BOOLOID}
+	static MrStatement statement = {
+		"SELECT jsonb_build_object('cause', $1, 'forced', $2)"
 	};
-	Datum		values[2];
 
-	values[0] = CStringGetTextDatum(cause);
-	values[1] = BoolGetDatum(forced);
-	mr_plan_run(&plan, MR_SIGHT_LATEST, values, NULL);
-	return mr_plan_copy_out(0, 1);
+	return mr_sql_query_datum(&statement, MR_SIGHT_LATEST,
+							  MR_VALUES(mr_value_text(cause),
+										mr_value_bool(forced)));
 }
 
 /*
  * What the trail says of a cleanup.
  */
 Datum
-mr_event_cleanup_values(int64 versions, int64 artifacts, int64 uploads,
-						bool forced, const char *model_name)
+mr_events_cleanup_values(int64 versions, int64 artifacts, int64 uploads,
+						 bool forced, const char *model_name)
 {
-	static MrPlan plan = {
+	static MrStatement statement = {
 		"SELECT jsonb_build_object('versions', $1, 'artifacts', $2,"
-		" 'forced', $3, 'model_name', $4, 'uploads', $5)",
-		5, {INT8OID, INT8OID, BOOLOID, TEXTOID, INT8OID}
+		" 'forced', $3, 'model_name', $4, 'uploads', $5)"
 	};
-	Datum		values[5];
-	char		nulls[5];
 
-	memset(nulls, ' ', sizeof(nulls));
-	values[0] = Int64GetDatum(versions);
-	values[1] = Int64GetDatum(artifacts);
-	values[2] = BoolGetDatum(forced);
-	set_text(values, nulls, 3, model_name);
-	values[4] = Int64GetDatum(uploads);
-	mr_plan_run(&plan, MR_SIGHT_LATEST, values, nulls);
-	return mr_plan_copy_out(0, 1);
+	return mr_sql_query_datum(&statement, MR_SIGHT_LATEST,
+							  MR_VALUES(mr_value_int8(versions),
+										mr_value_int8(artifacts),
+										mr_value_bool(forced),
+										mr_value_text(model_name),
+										mr_value_int8(uploads)));
 }
 
 /*
  * What the trail says of stored bytes that were damaged and are whole again.
  */
 Datum
-mr_event_repair_values(const char *checksum, int64 chunks)
+mr_events_repair_values(const char *checksum, int64 chunks)
 {
-	static MrPlan plan = {
-		"SELECT jsonb_build_object('checksum', $1, 'chunks', $2)",
-		2, {TEXTOID, INT8OID}
+	static MrStatement statement = {
+		"SELECT jsonb_build_object('checksum', $1, 'chunks', $2)"
 	};
-	Datum		values[2];
-	char		nulls[2];
 
-	memset(nulls, ' ', sizeof(nulls));
-	set_text(values, nulls, 0, checksum);
-	values[1] = Int64GetDatum(chunks);
-	mr_plan_run(&plan, MR_SIGHT_LATEST, values, nulls);
-	return mr_plan_copy_out(0, 1);
-}
-
-static void
-read_hash(uint64 row, int column, uint8 *hash)
-{
-	bool		isnull;
-	bytea	   *value = DatumGetByteaPP(mr_plan_datum(row, column, &isnull));
-
-	if (VARSIZE_ANY_EXHDR(value) != MR_SHA256_LEN)
-		elog(ERROR, "hash of an audit event has an unexpected length");
-	memcpy(hash, VARDATA_ANY(value), MR_SHA256_LEN);
-}
-
-static void
-set_text(Datum *values, char *nulls, int i, const char *value)
-{
-	if (value)
-		values[i] = CStringGetTextDatum(value);
-	else
-	{
-		values[i] = (Datum) 0;
-		nulls[i] = 'n';
-	}
+	return mr_sql_query_datum(&statement, MR_SIGHT_LATEST,
+							  MR_VALUES(mr_value_text(checksum),
+										mr_value_int8(chunks)));
 }

@@ -27,14 +27,14 @@ typedef struct MrEventRow
 	uint8		previous_hash[MR_SHA256_LEN];	/* of event seq - 1 */
 } MrEventRow;
 
-extern void mr_event_insert(const MrEventRow *row, uint8 *hash);
-extern Datum mr_event_client(const char *application_name);
-extern bool mr_event_registry_head(int64 *seq, TimestampTz *at,
-								   uint8 *hash);
-extern Datum mr_event_deletion_values(const char *cause, bool forced);
-extern Datum mr_event_cleanup_values(int64 versions, int64 artifacts,
-									 int64 uploads, bool forced,
-									 const char *model_name);
-extern Datum mr_event_repair_values(const char *checksum, int64 chunks);
+extern void mr_events_insert(const MrEventRow *row, uint8 *hash);
+extern Datum mr_events_client(const char *application_name);
+extern bool mr_events_registry_head(int64 *seq, TimestampTz *at,
+									uint8 *hash);
+extern Datum mr_events_deletion_values(const char *cause, bool forced);
+extern Datum mr_events_cleanup_values(int64 versions, int64 artifacts,
+									  int64 uploads, bool forced,
+									  const char *model_name);
+extern Datum mr_events_repair_values(const char *checksum, int64 chunks);
 
 #endif							/* MR_EVENTS_H */

@@ -3,48 +3,53 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
 #include "utils/array.h"
-#include "utils/builtins.h"
 
 #include "base/compat.h"
-#include "base/plan.h"
+#include "base/sql.h"
 #include "rows/files.h"
 
-static Datum array_of(Datum *values, int count, Oid type, int16 typlen,
-					  bool typbyval, char typalign);
-static bool read_file(uint64 row, MrFile *file);
+static bool read_file_row(const MrRows *rows, MrFile *file);
 
 /*
  * Inserts the files of a new version.
  */
 void
-mr_file_insert(const char *model_id, const MrFile *files, int count)
+mr_files_insert(const char *model_id, const MrFile *files, int count)
 {
-	static MrPlan plan = {
+	static MrStatement statement = {
 		"INSERT INTO modelreg.version_file"
 		" (model_id, path, sha256, artifact_size)"
 		" SELECT $1, f.path, f.sha256, f.artifact_size"
-		" FROM unnest($2, $3, $4) AS f (path, sha256, artifact_size)",
-		4, {TEXTOID, TEXTARRAYOID, BYTEAARRAYOID, INT8ARRAYOID}
+		" FROM unnest($2, $3, $4) AS f (path, sha256, artifact_size)"
 	};
 	Datum	   *paths = palloc(sizeof(Datum) * count);
 	Datum	   *digests = palloc(sizeof(Datum) * count);
 	Datum	   *sizes = palloc(sizeof(Datum) * count);
-	Datum		values[4];
+	ArrayType  *path_array;
+	ArrayType  *digest_array;
+	ArrayType  *size_array;
 
 	for (int i = 0; i < count; i++)
 	{
 		paths[i] = CStringGetTextDatum(files[i].path);
-		digests[i] = PointerGetDatum(mr_digest_bytea(files[i].sha256));
+		digests[i] = mr_digest_value(files[i].sha256).datum;
 		sizes[i] = Int64GetDatum(files[i].size);
 	}
-	values[0] = CStringGetTextDatum(model_id);
-	values[1] = array_of(paths, count, TEXTOID, -1, false, TYPALIGN_INT);
-	values[2] = array_of(digests, count, BYTEAOID, -1, false, TYPALIGN_INT);
-	values[3] = array_of(sizes, count, INT8OID, sizeof(int64),
-						 FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
-	mr_plan_run(&plan, MR_SIGHT_LATEST, values, NULL);
+	path_array = construct_array(paths, count, TEXTOID, -1, false,
+								 TYPALIGN_INT);
+	digest_array = construct_array(digests, count, BYTEAOID, -1, false,
+								   TYPALIGN_INT);
+	size_array = construct_array(sizes, count, INT8OID, sizeof(int64),
+								 FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
+	mr_sql_run(&statement, MR_SIGHT_LATEST,
+			   MR_VALUES(mr_value_text(model_id),
+						 mr_value_of(TEXTARRAYOID,
+									 PointerGetDatum(path_array)),
+						 mr_value_of(BYTEAARRAYOID,
+									 PointerGetDatum(digest_array)),
+						 mr_value_of(INT8ARRAYOID,
+									 PointerGetDatum(size_array))));
 }
 
 /*
@@ -52,25 +57,25 @@ mr_file_insert(const char *model_id, const MrFile *files, int count)
  * present role; false if there is none of that path.
  */
 bool
-mr_file_get(const char *model_id, const char *path, MrFile *file)
+mr_files_get(const char *model_id, const char *path, MrFile *file)
 {
-	static MrPlan plan = {
+	static MrStatement statement = {
 		"SELECT path, sha256, artifact_size FROM modelreg.version_file"
-		" WHERE model_id = $1 AND path = $2",
-		2, {TEXTOID, TEXTOID}
+		" WHERE model_id = $1 AND path = $2"
 	};
-	Datum		values[2];
+	MrRows		rows = mr_sql_query(&statement, MR_SIGHT_ACTIVE,
+									MR_VALUES(mr_value_text(model_id),
+											  mr_value_text(path)));
 
-	values[0] = CStringGetTextDatum(model_id);
-	values[1] = CStringGetTextDatum(path);
-	if (mr_plan_run(&plan, MR_SIGHT_ACTIVE, values, NULL) == 0)
+	if (!mr_sql_next(&rows))
 		return false;
-	if (!read_file(0, file))
+	if (!read_file_row(&rows, file))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("checksum of file \"%s\" has an unexpected length",
 						file->path),
 				 errhint("Run modelreg_verify().")));
+	mr_sql_end(&rows);
 	return true;
 }
 
@@ -79,79 +84,61 @@ mr_file_get(const char *model_id, const char *path, MrFile *file)
  * A checksum that cannot be one is all zeros.
  */
 uint64
-mr_file_list(const char *model_id, MrFile **files)
+mr_files_list(const char *model_id, MrFile **files)
 {
-	static MrPlan plan = {
+	static MrStatement statement = {
 		"SELECT path, sha256, artifact_size FROM modelreg.version_file"
-		" WHERE model_id = $1",
-		1, {TEXTOID}
+		" WHERE model_id = $1"
 	};
-	Datum		value = CStringGetTextDatum(model_id);
-	uint64		count = mr_plan_run(&plan, MR_SIGHT_ACTIVE, &value, NULL);
+	MrRows		rows = mr_sql_query(&statement, MR_SIGHT_ACTIVE,
+									MR_VALUES(mr_value_text(model_id)));
+	MrFile	   *next = palloc(sizeof(MrFile) * Max(rows.count, 1));
 
-	*files = palloc(sizeof(MrFile) * Max(count, 1));
-	for (uint64 i = 0; i < count; i++)
-		(void) read_file(i, &(*files)[i]);
-	mr_plan_free_rows();
-	return count;
+	*files = next;
+	while (mr_sql_next(&rows))
+		(void) read_file_row(&rows, next++);
+	return rows.count;
 }
 
 /*
  * How many files belong to no version, by the active snapshot.
  */
-uint64
-mr_file_of_no_version(void)
+int64
+mr_files_of_no_version(void)
 {
-	static MrPlan plan = {
+	static MrStatement statement = {
 		"SELECT count(*) FROM modelreg.version_file AS f WHERE NOT EXISTS"
 		" (SELECT FROM modelreg.model_version AS v"
-		" WHERE v.model_id = f.model_id)",
-		0, {InvalidOid}
+		" WHERE v.model_id = f.model_id)"
 	};
-	bool		isnull;
 
-	mr_plan_run(&plan, MR_SIGHT_ACTIVE, NULL, NULL);
-	return DatumGetInt64(mr_plan_datum(0, 1, &isnull));
+	return DatumGetInt64(mr_sql_query_datum(&statement, MR_SIGHT_ACTIVE,
+											MR_NO_VALUES));
 }
 
 /*
  * Deletes the files of a version that is gone.
  */
 void
-mr_file_delete_of_version(const char *model_id)
+mr_files_delete_of_version(const char *model_id)
 {
-	static MrPlan plan = {
-		"DELETE FROM modelreg.version_file WHERE model_id = $1",
-		1, {TEXTOID}
+	static MrStatement statement = {
+		"DELETE FROM modelreg.version_file WHERE model_id = $1"
 	};
-	Datum		value = CStringGetTextDatum(model_id);
 
-	mr_plan_run(&plan, MR_SIGHT_LATEST, &value, NULL);
-}
-
-static Datum
-array_of(Datum *values, int count, Oid type, int16 typlen, bool typbyval,
-		 char typalign)
-{
-	return PointerGetDatum(construct_array(values, count, type, typlen,
-										   typbyval, typalign));
+	mr_sql_run(&statement, MR_SIGHT_LATEST, MR_VALUES(mr_value_text(model_id)));
 }
 
 /*
  * False if the checksum cannot be one.
  */
 static bool
-read_file(uint64 row, MrFile *file)
+read_file_row(const MrRows *rows, MrFile *file)
 {
 	bool		isnull;
-	bytea	   *sha256;
 
-	file->path = mr_plan_text(row, 1);
-	sha256 = DatumGetByteaPP(mr_plan_datum(row, 2, &isnull));
-	file->size = DatumGetInt64(mr_plan_datum(row, 3, &isnull));
+	file->path = mr_sql_text(rows, 1);
+	file->size = mr_sql_int8(rows, 3);
 	memset(file->sha256, 0, MR_SHA256_LEN);
-	if (VARSIZE_ANY_EXHDR(sha256) != MR_SHA256_LEN)
-		return false;
-	memcpy(file->sha256, VARDATA_ANY(sha256), MR_SHA256_LEN);
-	return true;
+	return mr_digest_from_datum(mr_sql_datum(rows, 2, &isnull), file->sha256);
 }

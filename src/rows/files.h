@@ -14,11 +14,11 @@ typedef struct MrFile
 	int64		size;			/* bytes */
 } MrFile;
 
-extern void mr_file_insert(const char *model_id, const MrFile *files,
-						   int count);
-extern bool mr_file_get(const char *model_id, const char *path, MrFile *file);
-extern uint64 mr_file_list(const char *model_id, MrFile **files);
-extern uint64 mr_file_of_no_version(void);
-extern void mr_file_delete_of_version(const char *model_id);
+extern void mr_files_insert(const char *model_id, const MrFile *files,
+							int count);
+extern bool mr_files_get(const char *model_id, const char *path, MrFile *file);
+extern uint64 mr_files_list(const char *model_id, MrFile **files);
+extern int64 mr_files_of_no_version(void);
+extern void mr_files_delete_of_version(const char *model_id);
 
 #endif							/* MR_FILES_H */

@@ -3,68 +3,56 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
-#include "catalog/pg_type.h"
-#include "utils/builtins.h"
 
 #include "base/compat.h"
 #include "base/guc.h"
-#include "base/plan.h"
+#include "base/sql.h"
+#include "base/tuple.h"
 #include "base/uuid7.h"
 #include "rows/models.h"
 
-static bool fetch_model(MrPlan *plan, Datum key, MrModel *model);
-static Datum required_value(HeapTuple tuple, TupleDesc desc,
-							const char *column);
-static Datum column_value(HeapTuple tuple, TupleDesc desc,
-						  const char *column, bool *isnull);
+static bool query_model(MrStatement *statement, MrValue key, MrModel *model);
 
 /*
  * Fills model from a row of the table.  Strings are allocated in the present
  * context.
  */
 void
-mr_model_from_row(HeapTuple tuple, TupleDesc desc, MrModel *model)
+mr_models_from_row(HeapTuple tuple, TupleDesc desc, MrModel *model)
 {
 	bool		isnull;
 	Datum		value;
-	bytea	   *hash;
 
-	value = required_value(tuple, desc, "model_key");
+	value = mr_tuple_datum(tuple, desc, "model_key");
 	model->key = *DatumGetUUIDP(value);
-	value = required_value(tuple, desc, "model_name");
-	model->name = TextDatumGetCString(value);
-	value = required_value(tuple, desc, "exclusive_production");
+	model->name = mr_tuple_text(tuple, desc, "model_name");
+	value = mr_tuple_datum(tuple, desc, "exclusive_production");
 	model->exclusive_production = DatumGetBool(value);
 
-	value = column_value(tuple, desc, "max_versions", &isnull);
+	value = mr_tuple_nullable(tuple, desc, "max_versions", &isnull);
 	model->max_versions = isnull ? mr_guc_max_versions : DatumGetInt32(value);
-	value = column_value(tuple, desc, "auto_cleanup", &isnull);
+	value = mr_tuple_nullable(tuple, desc, "auto_cleanup", &isnull);
 	model->auto_cleanup = isnull ? mr_guc_auto_cleanup : DatumGetBool(value);
-	value = column_value(tuple, desc, "require_metadata", &isnull);
-	model->require_metadata = mr_guc_require_metadata;
-	if (!isnull)
-		model->require_metadata = DatumGetBool(value);
+	value = mr_tuple_nullable(tuple, desc, "require_metadata", &isnull);
+	model->require_metadata = isnull ?
+		mr_guc_require_metadata : DatumGetBool(value);
 
-	value = required_value(tuple, desc, "last_version_number");
+	value = mr_tuple_datum(tuple, desc, "last_version_number");
 	model->last_version_number = DatumGetInt32(value);
-	value = column_value(tuple, desc, "last_registered_at", &isnull);
-	model->last_registered_at = DT_NOBEGIN;
-	if (!isnull)
-		model->last_registered_at = DatumGetTimestampTz(value);
-	value = required_value(tuple, desc, "last_id_suffix");
+	value = mr_tuple_nullable(tuple, desc, "last_registered_at", &isnull);
+	model->last_registered_at = isnull ?
+		DT_NOBEGIN : DatumGetTimestampTz(value);
+	value = mr_tuple_datum(tuple, desc, "last_id_suffix");
 	model->last_id_suffix = DatumGetInt32(value);
-	value = column_value(tuple, desc, "highest_version", &isnull);
+	value = mr_tuple_nullable(tuple, desc, "highest_version", &isnull);
 	model->highest_version = isnull ? NULL : TextDatumGetCString(value);
-	value = required_value(tuple, desc, "audit_seq");
+	value = mr_tuple_datum(tuple, desc, "audit_seq");
 	model->audit_seq = DatumGetInt64(value);
-	value = column_value(tuple, desc, "audit_at", &isnull);
+	value = mr_tuple_nullable(tuple, desc, "audit_at", &isnull);
 	model->audit_at = isnull ? DT_NOBEGIN : DatumGetTimestampTz(value);
-	value = required_value(tuple, desc, "audit_hash");
-	hash = DatumGetByteaPP(value);
-	if (VARSIZE_ANY_EXHDR(hash) != MR_SHA256_LEN)
+	value = mr_tuple_datum(tuple, desc, "audit_hash");
+	if (!mr_digest_from_datum(value, model->audit_hash))
 		elog(ERROR, "audit_hash of a model has an unexpected length");
-	memcpy(model->audit_hash, VARDATA_ANY(hash), MR_SHA256_LEN);
 	model->dirty = false;
 }
 
@@ -73,64 +61,58 @@ mr_model_from_row(HeapTuple tuple, TupleDesc desc, MrModel *model)
  * model of that name.
  */
 bool
-mr_model_lock_by_name(const char *name, MrModel *model)
+mr_models_lock_by_name(const char *name, MrModel *model)
 {
-	static MrPlan plan = {
-		"SELECT * FROM modelreg.model WHERE model_name = $1 FOR NO KEY UPDATE",
-		1, {TEXTOID}
+	static MrStatement statement = {
+		"SELECT * FROM modelreg.model WHERE model_name = $1 FOR NO KEY UPDATE"
 	};
 
-	return fetch_model(&plan, CStringGetTextDatum(name),
-					   model);
+	return query_model(&statement, mr_value_text(name), model);
 }
 
 bool
-mr_model_lock_by_key(const pg_uuid_t *key, MrModel *model)
+mr_models_lock_by_key(const pg_uuid_t *key, MrModel *model)
 {
-	static MrPlan plan = {
-		"SELECT * FROM modelreg.model WHERE model_key = $1 FOR NO KEY UPDATE",
-		1, {UUIDOID}
+	static MrStatement statement = {
+		"SELECT * FROM modelreg.model WHERE model_key = $1 FOR NO KEY UPDATE"
 	};
 
-	return fetch_model(&plan, UUIDPGetDatum(key), model);
+	return query_model(&statement, mr_value_uuid(key), model);
 }
 
 /*
  * The same, but false as well if somebody else holds the lock.
  */
 bool
-mr_model_try_lock_by_key(const pg_uuid_t *key, MrModel *model)
+mr_models_try_lock_by_key(const pg_uuid_t *key, MrModel *model)
 {
-	static MrPlan plan = {
+	static MrStatement statement = {
 		"SELECT * FROM modelreg.model WHERE model_key = $1"
-		" FOR NO KEY UPDATE SKIP LOCKED",
-		1, {UUIDOID}
+		" FOR NO KEY UPDATE SKIP LOCKED"
 	};
 
-	return fetch_model(&plan, UUIDPGetDatum(key), model);
+	return query_model(&statement, mr_value_uuid(key), model);
 }
 
 bool
-mr_model_get_by_key(const pg_uuid_t *key, MrModel *model)
+mr_models_get_by_key(const pg_uuid_t *key, MrModel *model)
 {
-	static MrPlan plan = {
-		"SELECT * FROM modelreg.model WHERE model_key = $1",
-		1, {UUIDOID}
+	static MrStatement statement = {
+		"SELECT * FROM modelreg.model WHERE model_key = $1"
 	};
 
-	return fetch_model(&plan, UUIDPGetDatum(key), model);
+	return query_model(&statement, mr_value_uuid(key), model);
 }
 
 bool
-mr_model_exists(const char *name)
+mr_models_exists(const char *name)
 {
-	static MrPlan plan = {
-		"SELECT FROM modelreg.model WHERE model_name = $1",
-		1, {TEXTOID}
+	static MrStatement statement = {
+		"SELECT FROM modelreg.model WHERE model_name = $1"
 	};
-	Datum		value = CStringGetTextDatum(name);
 
-	return mr_plan_run(&plan, MR_SIGHT_LATEST, &value, NULL) > 0;
+	return mr_sql_run(&statement, MR_SIGHT_LATEST,
+					  MR_VALUES(mr_value_text(name))) > 0;
 }
 
 /*
@@ -139,11 +121,11 @@ mr_model_exists(const char *name)
  * with what the trail shall hold of it.
  */
 bool
-mr_model_insert(const char *name, const char *type,
-				const MrModelSettings *settings, const char *creator,
-				MrModel *model, Datum *snapshot)
+mr_models_insert(const char *name, const char *type,
+				 const MrModelSettings *settings, const char *creator,
+				 MrModel *model, Datum *snapshot)
 {
-	static MrPlan plan = {
+	static MrStatement statement = {
 		"INSERT INTO modelreg.model AS m (model_key, model_name, model_type,"
 		" description, tags, properties, exclusive_production, max_versions,"
 		" auto_cleanup, require_metadata, created_at, created_by)"
@@ -151,31 +133,30 @@ mr_model_insert(const char *name, const char *type,
 		" coalesce($6, '{}'), coalesce($7, true), $8, $9, $10,"
 		" clock_timestamp(), $11)"
 		" ON CONFLICT (model_name) DO NOTHING"
-		" RETURNING modelreg.model_snapshot(m)",
-		11,
-		{UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, JSONBOID, BOOLOID,
-		INT4OID, BOOLOID, BOOLOID, TEXTOID}
+		" RETURNING modelreg.model_snapshot(m)"
 	};
+	const MrValue *set = settings->value;
 	pg_uuid_t	key;
-	Datum		values[11];
-	char		nulls[11];
+	MrRows		rows;
 
 	mr_uuid7(&key);
-	memset(nulls, ' ', sizeof(nulls));
-	values[0] = UUIDPGetDatum(&key);
-	values[1] = CStringGetTextDatum(name);
-	values[2] = CStringGetTextDatum(type);
-	for (int i = 0; i < MR_SETTING_COUNT; i++)
-	{
-		values[3 + i] = settings ? settings->value[i].value : (Datum) 0;
-		nulls[3 + i] = settings && !settings->value[i].isnull ? ' ' : 'n';
-	}
-	values[10] = CStringGetTextDatum(creator);
-
-	if (mr_plan_run(&plan, MR_SIGHT_LATEST, values, nulls) == 0)
+	rows = mr_sql_query(&statement, MR_SIGHT_LATEST,
+						MR_VALUES(mr_value_uuid(&key),
+								  mr_value_text(name),
+								  mr_value_text(type),
+								  set[MR_SETTING_DESCRIPTION],
+								  set[MR_SETTING_TAGS],
+								  set[MR_SETTING_PROPERTIES],
+								  set[MR_SETTING_EXCLUSIVE_PRODUCTION],
+								  set[MR_SETTING_MAX_VERSIONS],
+								  set[MR_SETTING_AUTO_CLEANUP],
+								  set[MR_SETTING_REQUIRE_METADATA],
+								  mr_value_text(creator)));
+	if (!mr_sql_next(&rows))
 		return false;
-	*snapshot = mr_plan_copy_out(0, 1);
-	if (!mr_model_lock_by_key(&key, model))
+	*snapshot = mr_sql_copy_out(&rows, 1);
+	mr_sql_end(&rows);
+	if (!mr_models_lock_by_key(&key, model))
 		elog(ERROR, "new model \"%s\" vanished", name);
 	return true;
 }
@@ -185,10 +166,10 @@ mr_model_insert(const char *name, const char *type,
  * text[] of what to set to NULL.
  */
 void
-mr_model_update(const pg_uuid_t *key, const MrModelSettings *settings,
-				Datum reset)
+mr_models_update(const pg_uuid_t *key, const MrModelSettings *settings,
+				 Datum reset)
 {
-	static MrPlan plan = {
+	static MrStatement statement = {
 		"UPDATE modelreg.model SET"
 		" description = coalesce($2, description),"
 		" tags = coalesce($3, tags),"
@@ -200,24 +181,20 @@ mr_model_update(const pg_uuid_t *key, const MrModelSettings *settings,
 		" THEN coalesce($7, auto_cleanup) END,"
 		" require_metadata = CASE WHEN 'require_metadata' <> ALL ($9)"
 		" THEN coalesce($8, require_metadata) END"
-		" WHERE model_key = $1",
-		9,
-		{UUIDOID, TEXTOID, TEXTARRAYOID, JSONBOID, BOOLOID, INT4OID, BOOLOID,
-		BOOLOID, TEXTARRAYOID}
+		" WHERE model_key = $1"
 	};
-	Datum		values[9];
-	char		nulls[9];
+	const MrValue *set = settings->value;
 
-	values[0] = UUIDPGetDatum(key);
-	nulls[0] = ' ';
-	for (int i = 0; i < MR_SETTING_COUNT; i++)
-	{
-		values[1 + i] = settings->value[i].value;
-		nulls[1 + i] = settings->value[i].isnull ? 'n' : ' ';
-	}
-	values[8] = reset;
-	nulls[8] = ' ';
-	mr_plan_run(&plan, MR_SIGHT_LATEST, values, nulls);
+	mr_sql_run(&statement, MR_SIGHT_LATEST,
+			   MR_VALUES(mr_value_uuid(key),
+						 set[MR_SETTING_DESCRIPTION],
+						 set[MR_SETTING_TAGS],
+						 set[MR_SETTING_PROPERTIES],
+						 set[MR_SETTING_EXCLUSIVE_PRODUCTION],
+						 set[MR_SETTING_MAX_VERSIONS],
+						 set[MR_SETTING_AUTO_CLEANUP],
+						 set[MR_SETTING_REQUIRE_METADATA],
+						 mr_value_of(TEXTARRAYOID, reset)));
 }
 
 /*
@@ -225,21 +202,18 @@ mr_model_update(const pg_uuid_t *key, const MrModelSettings *settings,
  * snapshot does not show.  The transaction must then fail.
  */
 bool
-mr_model_rename(const pg_uuid_t *key, const char *new_name)
+mr_models_rename(const pg_uuid_t *key, const char *new_name)
 {
-	static MrPlan plan = {
-		"UPDATE modelreg.model SET model_name = $2 WHERE model_key = $1",
-		2, {UUIDOID, TEXTOID}
+	static MrStatement statement = {
+		"UPDATE modelreg.model SET model_name = $2 WHERE model_key = $1"
 	};
 	MemoryContext context = CurrentMemoryContext;
 	volatile bool renamed = true;
-	Datum		values[2];
 
-	values[0] = UUIDPGetDatum(key);
-	values[1] = CStringGetTextDatum(new_name);
 	PG_TRY();
 	{
-		mr_plan_run(&plan, MR_SIGHT_LATEST, values, NULL);
+		mr_sql_run(&statement, MR_SIGHT_LATEST,
+				   MR_VALUES(mr_value_uuid(key), mr_value_text(new_name)));
 	}
 	PG_CATCH();
 	{
@@ -254,15 +228,13 @@ mr_model_rename(const pg_uuid_t *key, const char *new_name)
 }
 
 void
-mr_model_delete(const pg_uuid_t *key)
+mr_models_delete(const pg_uuid_t *key)
 {
-	static MrPlan plan = {
-		"DELETE FROM modelreg.model WHERE model_key = $1",
-		1, {UUIDOID}
+	static MrStatement statement = {
+		"DELETE FROM modelreg.model WHERE model_key = $1"
 	};
-	Datum		value = UUIDPGetDatum(key);
 
-	mr_plan_run(&plan, MR_SIGHT_LATEST, &value, NULL);
+	mr_sql_run(&statement, MR_SIGHT_LATEST, MR_VALUES(mr_value_uuid(key)));
 }
 
 /*
@@ -270,40 +242,24 @@ mr_model_delete(const pg_uuid_t *key)
  * row's lock.
  */
 void
-mr_model_advance(MrModel *model)
+mr_models_advance(MrModel *model)
 {
-	static MrPlan plan = {
+	static MrStatement statement = {
 		"UPDATE modelreg.model SET last_version_number = $2,"
 		" last_registered_at = $3, last_id_suffix = $4, highest_version = $5,"
 		" audit_seq = $6, audit_at = $7, audit_hash = $8"
-		" WHERE model_key = $1",
-		8,
-		{UUIDOID, INT4OID, TIMESTAMPTZOID, INT4OID, TEXTOID, INT8OID,
-		TIMESTAMPTZOID, BYTEAOID}
+		" WHERE model_key = $1"
 	};
-	Datum		values[8];
-	char		nulls[8];
 
-	memset(nulls, ' ', sizeof(nulls));
-	values[0] = UUIDPGetDatum(&model->key);
-	values[1] = Int32GetDatum(model->last_version_number);
-	values[2] = TimestampTzGetDatum(model->last_registered_at);
-	if (TIMESTAMP_IS_NOBEGIN(model->last_registered_at))
-		nulls[2] = 'n';
-	values[3] = Int32GetDatum(model->last_id_suffix);
-	if (model->highest_version)
-		values[4] = CStringGetTextDatum(model->highest_version);
-	else
-	{
-		values[4] = (Datum) 0;
-		nulls[4] = 'n';
-	}
-	values[5] = Int64GetDatum(model->audit_seq);
-	values[6] = TimestampTzGetDatum(model->audit_at);
-	if (TIMESTAMP_IS_NOBEGIN(model->audit_at))
-		nulls[6] = 'n';
-	values[7] = PointerGetDatum(mr_digest_bytea(model->audit_hash));
-	mr_plan_run(&plan, MR_SIGHT_LATEST, values, nulls);
+	mr_sql_run(&statement, MR_SIGHT_LATEST,
+			   MR_VALUES(mr_value_uuid(&model->key),
+						 mr_value_int4(model->last_version_number),
+						 mr_value_time(model->last_registered_at),
+						 mr_value_int4(model->last_id_suffix),
+						 mr_value_text(model->highest_version),
+						 mr_value_int8(model->audit_seq),
+						 mr_value_time(model->audit_at),
+						 mr_digest_value(model->audit_hash)));
 	model->dirty = false;
 }
 
@@ -311,33 +267,30 @@ mr_model_advance(MrModel *model)
  * Copies the model's name and exclusive_production to its versions.
  */
 void
-mr_model_spread(const pg_uuid_t *key)
+mr_models_spread(const pg_uuid_t *key)
 {
-	static MrPlan plan = {
+	static MrStatement statement = {
 		"UPDATE modelreg.model_version AS v"
 		" SET model_name = m.model_name,"
 		" exclusive_production = m.exclusive_production"
 		" FROM modelreg.model AS m"
 		" WHERE m.model_key = $1 AND v.model_key = $1"
 		" AND (v.model_name <> m.model_name"
-		" OR v.exclusive_production <> m.exclusive_production)",
-		1, {UUIDOID}
+		" OR v.exclusive_production <> m.exclusive_production)"
 	};
-	Datum		value = UUIDPGetDatum(key);
 
-	mr_plan_run(&plan, MR_SIGHT_LATEST, &value, NULL);
+	mr_sql_run(&statement, MR_SIGHT_LATEST, MR_VALUES(mr_value_uuid(key)));
 }
 
 bool
-mr_model_has_versions(const pg_uuid_t *key)
+mr_models_has_versions(const pg_uuid_t *key)
 {
-	static MrPlan plan = {
-		"SELECT FROM modelreg.model_version WHERE model_key = $1 LIMIT 1",
-		1, {UUIDOID}
+	static MrStatement statement = {
+		"SELECT FROM modelreg.model_version WHERE model_key = $1 LIMIT 1"
 	};
-	Datum		value = UUIDPGetDatum(key);
 
-	return mr_plan_run(&plan, MR_SIGHT_LATEST, &value, NULL) > 0;
+	return mr_sql_run(&statement, MR_SIGHT_LATEST,
+					  MR_VALUES(mr_value_uuid(key))) > 0;
 }
 
 /*
@@ -346,39 +299,36 @@ mr_model_has_versions(const pg_uuid_t *key)
  * a model that came and went since, so it does not count here.
  */
 bool
-mr_model_last_issued(const char *name, TimestampTz *at, char **model_id)
+mr_models_last_issued(const char *name, TimestampTz *at, char **model_id)
 {
-	static MrPlan plan = {
+	static MrStatement statement = {
 		"SELECT at, model_id FROM modelreg.audit_event"
 		" WHERE model_name = $1 AND event = 'register'"
-		" ORDER BY at DESC, seq DESC LIMIT 1",
-		1, {TEXTOID}
+		" ORDER BY at DESC, seq DESC LIMIT 1"
 	};
-	Datum		value = CStringGetTextDatum(name);
-	bool		isnull;
+	MrRows		rows = mr_sql_query(&statement, MR_SIGHT_PRESENT,
+									MR_VALUES(mr_value_text(name)));
 
-	if (mr_plan_run(&plan, MR_SIGHT_PRESENT, &value, NULL) == 0)
+	if (!mr_sql_next(&rows))
 		return false;
-	*at = DatumGetTimestampTz(mr_plan_datum(0, 1, &isnull));
-	*model_id = mr_plan_text(0, 2);
+	*at = mr_sql_time(&rows, 1);
+	*model_id = mr_sql_text(&rows, 2);
+	mr_sql_end(&rows);
 	return true;
 }
 
 /*
- * The row as a composite value that outlives SPI_finish.
+ * The row as a composite value that outlives the call.
  */
 Datum
-mr_model_row(const pg_uuid_t *key)
+mr_models_row(const pg_uuid_t *key)
 {
-	static MrPlan plan = {
-		"SELECT m FROM modelreg.model AS m WHERE m.model_key = $1",
-		1, {UUIDOID}
+	static MrStatement statement = {
+		"SELECT m FROM modelreg.model AS m WHERE m.model_key = $1"
 	};
-	Datum		value = UUIDPGetDatum(key);
 
-	if (mr_plan_run(&plan, MR_SIGHT_LATEST, &value, NULL) != 1)
-		elog(ERROR, "model vanished");
-	return mr_plan_copy_out(0, 1);
+	return mr_sql_query_datum(&statement, MR_SIGHT_LATEST,
+							  MR_VALUES(mr_value_uuid(key)));
 }
 
 /*
@@ -386,22 +336,25 @@ mr_model_row(const pg_uuid_t *key)
  * objects; false if nothing.
  */
 bool
-mr_model_changes(HeapTuple old_row, HeapTuple new_row, TupleDesc desc,
-				 Datum *old_values, Datum *new_values)
+mr_models_changes(HeapTuple old_row, HeapTuple new_row, TupleDesc desc,
+				  Datum *old_values, Datum *new_values)
 {
-	static MrPlan plan = {
+	static MrStatement statement = {
 		"SELECT jsonb_object_agg(o.key, o.value), jsonb_object_agg(n.key, n.value)"
 		" FROM jsonb_each(modelreg.model_snapshot($1)) AS o"
 		" JOIN jsonb_each(modelreg.model_snapshot($2)) AS n ON n.key = o.key"
 		" WHERE o.value IS DISTINCT FROM n.value"
-		" HAVING count(*) > 0",
-		2, {InvalidOid, InvalidOid}
+		" HAVING count(*) > 0"
 	};
+	MrRows		rows = mr_sql_query(&statement, MR_SIGHT_LATEST,
+									MR_VALUES(mr_value_row(old_row, desc),
+											  mr_value_row(new_row, desc)));
 
-	if (mr_plan_run_on_rows(&plan, old_row, new_row, desc) == 0)
+	if (!mr_sql_next(&rows))
 		return false;
-	*old_values = mr_plan_copy_out(0, 1);
-	*new_values = mr_plan_copy_out(0, 2);
+	*old_values = mr_sql_copy_out(&rows, 1);
+	*new_values = mr_sql_copy_out(&rows, 2);
+	mr_sql_end(&rows);
 	return true;
 }
 
@@ -409,22 +362,19 @@ mr_model_changes(HeapTuple old_row, HeapTuple new_row, TupleDesc desc,
  * What the trail holds of a model.
  */
 Datum
-mr_model_snapshot(HeapTuple row, TupleDesc desc)
+mr_models_snapshot(HeapTuple row, TupleDesc desc)
 {
-	static MrPlan plan = {
-		"SELECT modelreg.model_snapshot($1)",
-		1, {InvalidOid}
-	};
+	static MrStatement statement = {"SELECT modelreg.model_snapshot($1)"};
 
-	mr_plan_run_on_rows(&plan, row, NULL, desc);
-	return mr_plan_copy_out(0, 1);
+	return mr_sql_query_datum(&statement, MR_SIGHT_LATEST,
+							  MR_VALUES(mr_value_row(row, desc)));
 }
 
 /*
  * Whether only the functions of modelreg write the column.
  */
 bool
-mr_model_column_is_counter(const char *column)
+mr_models_column_is_counter(const char *column)
 {
 	return strcmp(column, "last_version_number") == 0 ||
 		strcmp(column, "last_registered_at") == 0 ||
@@ -439,7 +389,7 @@ mr_model_column_is_counter(const char *column)
  * Whether the column may change at all, counters apart.
  */
 bool
-mr_model_column_is_setting(const char *column)
+mr_models_column_is_setting(const char *column)
 {
 	return strcmp(column, "model_name") == 0 ||
 		strcmp(column, "model_type") == 0 ||
@@ -453,7 +403,7 @@ mr_model_column_is_setting(const char *column)
 }
 
 MrColumnKind
-mr_model_column_kind(const char *column)
+mr_models_column_kind(const char *column)
 {
 	if (strcmp(column, "model_name") == 0 || strcmp(column, "model_type") == 0)
 		return MR_KIND_NAME;
@@ -470,54 +420,34 @@ mr_model_column_kind(const char *column)
 
 /*
  * The keys of all models, or of the one of that name, as a uuid[] that
- * outlives SPI_finish; returns how many.
+ * outlives the call; returns how many.
  */
 uint64
-mr_model_keys(const char *name, Datum *keys)
+mr_models_keys(const char *name, Datum *keys)
 {
-	static MrPlan plan = {
+	static MrStatement statement = {
 		"SELECT coalesce(array_agg(model_key ORDER BY model_key), '{}'), count(*)"
-		" FROM modelreg.model WHERE $1 IS NULL OR model_name = $1",
-		1, {TEXTOID}
+		" FROM modelreg.model WHERE $1 IS NULL OR model_name = $1"
 	};
-	Datum		value = name ? CStringGetTextDatum(name) : (Datum) 0;
-	bool		isnull;
+	MrRows		rows = mr_sql_query(&statement, MR_SIGHT_LATEST,
+									MR_VALUES(mr_value_text(name)));
+	uint64		count;
 
-	mr_plan_run(&plan, MR_SIGHT_LATEST, &value, name ? NULL : "n");
-	*keys = mr_plan_copy_out(0, 1);
-	return (uint64) DatumGetInt64(mr_plan_datum(0, 2, &isnull));
+	(void) mr_sql_next(&rows);
+	*keys = mr_sql_copy_out(&rows, 1);
+	count = mr_sql_int8(&rows, 2);
+	mr_sql_end(&rows);
+	return count;
 }
 
 static bool
-fetch_model(MrPlan *plan, Datum key, MrModel *model)
+query_model(MrStatement *statement, MrValue key, MrModel *model)
 {
-	if (mr_plan_run(plan, MR_SIGHT_LATEST, &key, NULL) == 0)
+	MrRows		rows = mr_sql_query(statement, MR_SIGHT_LATEST, 1, &key);
+
+	if (!mr_sql_next(&rows))
 		return false;
-	mr_model_from_row(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, model);
+	mr_models_from_row(rows.row, rows.desc, model);
+	mr_sql_end(&rows);
 	return true;
-}
-
-/*
- * A column that is never null: the guards see to that in a new row.
- */
-static Datum
-required_value(HeapTuple tuple, TupleDesc desc, const char *column)
-{
-	bool		isnull;
-	Datum		value = column_value(tuple, desc, column, &isnull);
-
-	if (isnull)
-		elog(ERROR, "column \"%s\" of modelreg.model is null", column);
-	return value;
-}
-
-static Datum
-column_value(HeapTuple tuple, TupleDesc desc, const char *column,
-			 bool *isnull)
-{
-	int			number = SPI_fnumber(desc, column);
-
-	if (number <= 0)
-		elog(ERROR, "table modelreg.model has no column \"%s\"", column);
-	return heap_getattr(tuple, number, desc, isnull);
 }

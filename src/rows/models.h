@@ -9,6 +9,7 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
+#include "base/value.h"
 #include "bytes/digest.h"
 
 /* A row of modelreg.model */
@@ -44,11 +45,16 @@ typedef enum MrModelSetting
 
 #define MR_SETTING_COUNT (MR_SETTING_REQUIRE_METADATA + 1)
 
-/* null: leave as it is, or take the default */
+/* Null: leave as it is, or take the default */
 typedef struct MrModelSettings
 {
-	NullableDatum value[MR_SETTING_COUNT];
+	MrValue		value[MR_SETTING_COUNT];
 } MrModelSettings;
+
+/* All of them null */
+#define MR_NO_SETTINGS \
+	{{{TEXTOID, true}, {TEXTARRAYOID, true}, {JSONBOID, true}, \
+	{BOOLOID, true}, {INT4OID, true}, {BOOLOID, true}, {BOOLOID, true}}}
 
 /* What a column of modelreg.model must be, apart from its type */
 typedef enum MrColumnKind
@@ -61,35 +67,35 @@ typedef enum MrColumnKind
 	MR_KIND_OTHER				/* anything */
 } MrColumnKind;
 
-extern void mr_model_from_row(HeapTuple tuple, TupleDesc desc,
-							  MrModel *model);
-extern bool mr_model_lock_by_name(const char *name, MrModel *model);
-extern bool mr_model_lock_by_key(const pg_uuid_t *key, MrModel *model);
-extern bool mr_model_try_lock_by_key(const pg_uuid_t *key, MrModel *model);
-extern bool mr_model_get_by_key(const pg_uuid_t *key, MrModel *model);
-extern bool mr_model_exists(const char *name);
-extern bool mr_model_insert(const char *name, const char *type,
-							const MrModelSettings *settings,
-							const char *creator, MrModel *model,
-							Datum *snapshot);
-extern void mr_model_update(const pg_uuid_t *key,
-							const MrModelSettings *settings,
-							Datum reset);
-extern bool mr_model_rename(const pg_uuid_t *key, const char *new_name);
-extern void mr_model_delete(const pg_uuid_t *key);
-extern void mr_model_advance(MrModel *model);
-extern void mr_model_spread(const pg_uuid_t *key);
-extern bool mr_model_has_versions(const pg_uuid_t *key);
-extern bool mr_model_last_issued(const char *name, TimestampTz *at,
-								 char **model_id);
-extern Datum mr_model_row(const pg_uuid_t *key);
-extern bool mr_model_changes(HeapTuple old_row, HeapTuple new_row,
-							 TupleDesc desc, Datum *old_values,
-							 Datum *new_values);
-extern Datum mr_model_snapshot(HeapTuple row, TupleDesc desc);
-extern bool mr_model_column_is_counter(const char *column);
-extern bool mr_model_column_is_setting(const char *column);
-extern MrColumnKind mr_model_column_kind(const char *column);
-extern uint64 mr_model_keys(const char *name, Datum *keys);
+extern void mr_models_from_row(HeapTuple tuple, TupleDesc desc,
+							   MrModel *model);
+extern bool mr_models_lock_by_name(const char *name, MrModel *model);
+extern bool mr_models_lock_by_key(const pg_uuid_t *key, MrModel *model);
+extern bool mr_models_try_lock_by_key(const pg_uuid_t *key, MrModel *model);
+extern bool mr_models_get_by_key(const pg_uuid_t *key, MrModel *model);
+extern bool mr_models_exists(const char *name);
+extern bool mr_models_insert(const char *name, const char *type,
+							 const MrModelSettings *settings,
+							 const char *creator, MrModel *model,
+							 Datum *snapshot);
+extern void mr_models_update(const pg_uuid_t *key,
+							 const MrModelSettings *settings,
+							 Datum reset);
+extern bool mr_models_rename(const pg_uuid_t *key, const char *new_name);
+extern void mr_models_delete(const pg_uuid_t *key);
+extern void mr_models_advance(MrModel *model);
+extern void mr_models_spread(const pg_uuid_t *key);
+extern bool mr_models_has_versions(const pg_uuid_t *key);
+extern bool mr_models_last_issued(const char *name, TimestampTz *at,
+								  char **model_id);
+extern Datum mr_models_row(const pg_uuid_t *key);
+extern bool mr_models_changes(HeapTuple old_row, HeapTuple new_row,
+							  TupleDesc desc, Datum *old_values,
+							  Datum *new_values);
+extern Datum mr_models_snapshot(HeapTuple row, TupleDesc desc);
+extern bool mr_models_column_is_counter(const char *column);
+extern bool mr_models_column_is_setting(const char *column);
+extern MrColumnKind mr_models_column_kind(const char *column);
+extern uint64 mr_models_keys(const char *name, Datum *keys);
 
 #endif							/* MR_MODELS_H */

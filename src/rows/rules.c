@@ -3,33 +3,35 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
-#include "catalog/pg_type.h"
-#include "utils/builtins.h"
-
 #include "base/compat.h"
+#include "base/sql.h"
 #include "rows/rules.h"
 
-pg_noreturn static void raise_conflict(void);
-static bool run_rule(MrPlan *plan, MrStage from, MrStage to, bool allowed);
+/* The rule of a move from $1 to $2 */
+#define WHERE_MOVE \
+	" WHERE from_stage = $1::text::modelreg.deployment_stage" \
+	" AND to_stage = $2::text::modelreg.deployment_stage"
+
+static MrValue value_of_stage(MrStage stage);
+pg_noreturn static void raise_rule_conflict(void);
 
 /*
  * Whether there is a rule for the move, and what it says.
  */
 bool
-mr_rule_get(MrStage from, MrStage to, bool *allowed)
+mr_rules_get_move(MrStage from, MrStage to, bool *allowed)
 {
-	static MrPlan plan = {
-		"SELECT allowed FROM modelreg.stage_rule"
-		" WHERE from_stage = $1::text::modelreg.deployment_stage"
-		" AND to_stage = $2::text::modelreg.deployment_stage",
-		3, {TEXTOID, TEXTOID, BOOLOID}
+	static MrStatement statement = {
+		"SELECT allowed FROM modelreg.stage_rule" WHERE_MOVE
 	};
-	bool		isnull;
+	MrRows		rows = mr_sql_query(&statement, MR_SIGHT_LATEST,
+									MR_VALUES(value_of_stage(from),
+											  value_of_stage(to)));
 
-	if (!run_rule(&plan, from, to, false))
+	if (!mr_sql_next(&rows))
 		return false;
-	*allowed = DatumGetBool(mr_plan_datum(0, 1, &isnull));
+	*allowed = mr_sql_bool(&rows, 1);
+	mr_sql_end(&rows);
 	return true;
 }
 
@@ -37,105 +39,108 @@ mr_rule_get(MrStage from, MrStage to, bool *allowed)
  * Changes a rule; false if there is none.
  */
 bool
-mr_rule_update(MrStage from, MrStage to, bool allowed)
+mr_rules_update_move(MrStage from, MrStage to, bool allowed)
 {
-	static MrPlan plan = {
-		"UPDATE modelreg.stage_rule SET allowed = $3"
-		" WHERE from_stage = $1::text::modelreg.deployment_stage"
-		" AND to_stage = $2::text::modelreg.deployment_stage",
-		3, {TEXTOID, TEXTOID, BOOLOID}
+	static MrStatement statement = {
+		"UPDATE modelreg.stage_rule SET allowed = $3" WHERE_MOVE
 	};
 
-	return run_rule(&plan, from, to, allowed);
+	return mr_sql_run(&statement, MR_SIGHT_LATEST,
+					  MR_VALUES(value_of_stage(from),
+								value_of_stage(to),
+								mr_value_bool(allowed))) > 0;
 }
 
 /*
- * Inserts a rule; snapshot is what the trail shall hold of it.
+ * Inserts a rule; returns what the trail shall hold of it.
  */
-void
-mr_rule_insert(MrStage from, MrStage to, bool allowed, Datum *snapshot)
+Datum
+mr_rules_insert_move(MrStage from, MrStage to, bool allowed)
 {
-	static MrPlan plan = {
+	static MrStatement statement = {
 		"INSERT INTO modelreg.stage_rule AS r (from_stage, to_stage, allowed)"
 		" VALUES ($1::text::modelreg.deployment_stage,"
 		" $2::text::modelreg.deployment_stage, $3)"
-		" ON CONFLICT DO NOTHING RETURNING to_jsonb(r)",
-		3, {TEXTOID, TEXTOID, BOOLOID}
+		" ON CONFLICT DO NOTHING RETURNING to_jsonb(r)"
 	};
+	MrRows		rows = mr_sql_query(&statement, MR_SIGHT_LATEST,
+									MR_VALUES(value_of_stage(from),
+											  value_of_stage(to),
+											  mr_value_bool(allowed)));
+	Datum		snapshot;
 
-	if (!run_rule(&plan, from, to, allowed))
-		raise_conflict();
-	*snapshot = mr_plan_copy_out(0, 1);
+	if (!mr_sql_next(&rows))
+		raise_rule_conflict();
+	snapshot = mr_sql_copy_out(&rows, 1);
+	mr_sql_end(&rows);
+	return snapshot;
 }
 
 void
-mr_rule_delete(MrStage from, MrStage to)
+mr_rules_delete_move(MrStage from, MrStage to)
 {
-	static MrPlan plan = {
-		"DELETE FROM modelreg.stage_rule"
-		" WHERE from_stage = $1::text::modelreg.deployment_stage"
-		" AND to_stage = $2::text::modelreg.deployment_stage",
-		3, {TEXTOID, TEXTOID, BOOLOID}
+	static MrStatement statement = {
+		"DELETE FROM modelreg.stage_rule" WHERE_MOVE
 	};
 
-	run_rule(&plan, from, to, false);
+	mr_sql_run(&statement, MR_SIGHT_LATEST,
+			   MR_VALUES(value_of_stage(from),
+						 value_of_stage(to)));
 }
 
 /*
  * Changes a metric's direction; false if none is set.
  */
 bool
-mr_direction_update(const char *metric, bool higher_is_better)
+mr_rules_update_direction(const char *metric, bool higher_is_better)
 {
-	static MrPlan plan = {
+	static MrStatement statement = {
 		"UPDATE modelreg.metric_direction SET higher_is_better = $2"
-		" WHERE metric = $1",
-		2, {TEXTOID, BOOLOID}
+		" WHERE metric = $1"
 	};
-	Datum		values[2];
 
-	values[0] = CStringGetTextDatum(metric);
-	values[1] = BoolGetDatum(higher_is_better);
-	return mr_plan_run(&plan, MR_SIGHT_LATEST, values, NULL) > 0;
+	return mr_sql_run(&statement, MR_SIGHT_LATEST,
+					  MR_VALUES(mr_value_text(metric),
+								mr_value_bool(higher_is_better))) > 0;
 }
 
 /*
- * Inserts a metric's direction; snapshot is what the trail shall hold of it.
+ * Inserts a metric's direction; returns what the trail shall hold of it.
  */
-void
-mr_direction_insert(const char *metric, bool higher_is_better, Datum *snapshot)
+Datum
+mr_rules_insert_direction(const char *metric, bool higher_is_better)
 {
-	static MrPlan plan = {
+	static MrStatement statement = {
 		"INSERT INTO modelreg.metric_direction AS d (metric, higher_is_better)"
-		" VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING to_jsonb(d)",
-		2, {TEXTOID, BOOLOID}
+		" VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING to_jsonb(d)"
 	};
-	Datum		values[2];
+	MrRows		rows = mr_sql_query(&statement, MR_SIGHT_LATEST,
+									MR_VALUES(mr_value_text(metric),
+											  mr_value_bool(higher_is_better)));
+	Datum		snapshot;
 
-	values[0] = CStringGetTextDatum(metric);
-	values[1] = BoolGetDatum(higher_is_better);
-	if (mr_plan_run(&plan, MR_SIGHT_LATEST, values, NULL) == 0)
-		raise_conflict();
-	*snapshot = mr_plan_copy_out(0, 1);
+	if (!mr_sql_next(&rows))
+		raise_rule_conflict();
+	snapshot = mr_sql_copy_out(&rows, 1);
+	mr_sql_end(&rows);
+	return snapshot;
 }
 
 void
-mr_direction_delete(const char *metric)
+mr_rules_delete_direction(const char *metric)
 {
-	static MrPlan plan = {
-		"DELETE FROM modelreg.metric_direction WHERE metric = $1",
-		1, {TEXTOID}
+	static MrStatement statement = {
+		"DELETE FROM modelreg.metric_direction WHERE metric = $1"
 	};
-	Datum		value = CStringGetTextDatum(metric);
 
-	mr_plan_run(&plan, MR_SIGHT_LATEST, &value, NULL);
+	mr_sql_run(&statement, MR_SIGHT_LATEST, MR_VALUES(mr_value_text(metric)));
 }
 
 /*
  * Whether the column of either table is a value, not part of the key.
  */
 bool
-mr_setting_column_is_value(const char *column)
+mr_rules_column_is_value(const char *column)
 {
 	return strcmp(column, "allowed") == 0 ||
 		strcmp(column, "higher_is_better") == 0;
@@ -145,15 +150,18 @@ mr_setting_column_is_value(const char *column)
  * What the trail holds of a row of either table.
  */
 Datum
-mr_setting_snapshot(HeapTuple row, TupleDesc desc)
+mr_rules_snapshot(HeapTuple row, TupleDesc desc)
 {
-	static MrPlan plan = {
-		"SELECT to_jsonb($1)",
-		1, {InvalidOid}
-	};
+	static MrStatement statement = {"SELECT to_jsonb($1)"};
 
-	mr_plan_run_on_rows(&plan, row, NULL, desc);
-	return mr_plan_copy_out(0, 1);
+	return mr_sql_query_datum(&statement, MR_SIGHT_LATEST,
+							  MR_VALUES(mr_value_row(row, desc)));
+}
+
+static MrValue
+value_of_stage(MrStage stage)
+{
+	return mr_value_text(mr_stage_name(stage));
 }
 
 /*
@@ -162,21 +170,10 @@ mr_setting_snapshot(HeapTuple row, TupleDesc desc)
  * that the snapshot does not show.)
  */
 static void
-raise_conflict(void)
+raise_rule_conflict(void)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 			 errmsg("could not insert the setting because another session did"),
 			 errhint("Try again.")));
-}
-
-static bool
-run_rule(MrPlan *plan, MrStage from, MrStage to, bool allowed)
-{
-	Datum		values[3];
-
-	values[0] = CStringGetTextDatum(mr_stage_name(from));
-	values[1] = CStringGetTextDatum(mr_stage_name(to));
-	values[2] = BoolGetDatum(allowed);
-	return mr_plan_run(plan, MR_SIGHT_LATEST, values, NULL) > 0;
 }

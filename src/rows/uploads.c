@@ -4,94 +4,87 @@
 #include "postgres.h"
 
 #include "catalog/namespace.h"
-#include "catalog/pg_type.h"
-#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
 #include "base/compat.h"
 #include "base/uuid7.h"
 #include "rows/uploads.h"
 
-#define ROW_COLUMNS \
+#define UPLOAD_COLUMNS \
 	"upload_id, created_by, created_at, last_append_at, expected_size," \
 	" bytes_held, storage, progress"
 
-static bool get_row(MrPlan *plan, MrSight sight, const pg_uuid_t *upload_id,
-					MrUploadRow *row);
-static void read_row(uint64 number, MrUploadRow *row);
+static bool query_upload(MrStatement *statement, MrSight sight,
+						 const pg_uuid_t *upload_id, MrUploadRow *row);
+static void read_upload(const MrRows *rows, MrUploadRow *row);
 
 /*
  * Inserts a new upload, without bytes.
  */
 void
-mr_upload_row_insert(const MrUploadRow *row)
+mr_uploads_insert(const MrUploadRow *row)
 {
-	static MrPlan plan = {
+	static MrStatement statement = {
 		"INSERT INTO modelreg.upload (upload_id, created_by, created_at,"
 		" last_append_at, expected_size, storage, progress)"
-		" VALUES ($1, $2, $3, $3, $4, $5, $6)",
-		6, {UUIDOID, TEXTOID, TIMESTAMPTZOID, INT8OID, TEXTOID, UUIDOID}
+		" VALUES ($1, $2, $3, $3, $4, $5, $6)"
 	};
-	Datum		values[6];
-	char		nulls[6];
 
-	memset(nulls, ' ', sizeof(nulls));
-	values[0] = UUIDPGetDatum(&row->upload_id);
-	values[1] = CStringGetTextDatum(row->created_by);
-	values[2] = TimestampTzGetDatum(row->created_at);
-	values[3] = Int64GetDatum(row->expected_size);
-	if (row->expected_size < 0)
-		nulls[3] = 'n';
-	values[4] = CStringGetTextDatum(row->storage);
-	values[5] = UUIDPGetDatum(&row->progress);
-	mr_plan_run(&plan, MR_SIGHT_LATEST, values, nulls);
+	mr_sql_run(&statement, MR_SIGHT_LATEST,
+			   MR_VALUES(mr_value_uuid(&row->upload_id),
+						 mr_value_text(row->created_by),
+						 mr_value_time(row->created_at),
+						 mr_value_size(row->expected_size),
+						 mr_value_text(row->storage),
+						 mr_value_uuid(&row->progress)));
 }
 
 bool
-mr_upload_row_get(const pg_uuid_t *upload_id, MrSight sight, MrUploadRow *row)
+mr_uploads_get(const pg_uuid_t *upload_id, MrSight sight, MrUploadRow *row)
 {
-	static MrPlan plan = {
-		"SELECT " ROW_COLUMNS " FROM modelreg.upload WHERE upload_id = $1",
-		1, {UUIDOID}
+	static MrStatement statement = {
+		"SELECT " UPLOAD_COLUMNS " FROM modelreg.upload WHERE upload_id = $1"
 	};
 
-	return get_row(&plan, sight, upload_id, row);
+	return query_upload(&statement, sight, upload_id, row);
 }
 
 /*
  * The same, and locks the row to the end of the transaction.
  */
 bool
-mr_upload_row_lock(const pg_uuid_t *upload_id, MrUploadRow *row)
+mr_uploads_lock(const pg_uuid_t *upload_id, MrUploadRow *row)
 {
-	static MrPlan plan = {
-		"SELECT " ROW_COLUMNS " FROM modelreg.upload WHERE upload_id = $1"
-		" FOR UPDATE",
-		1, {UUIDOID}
+	static MrStatement statement = {
+		"SELECT " UPLOAD_COLUMNS " FROM modelreg.upload WHERE upload_id = $1"
+		" FOR UPDATE"
 	};
 
-	return get_row(&plan, MR_SIGHT_LATEST, upload_id, row);
+	return query_upload(&statement, MR_SIGHT_LATEST, upload_id, row);
 }
 
 /*
  * What the storage saved last; NULL if it has not yet.
  */
 bytea *
-mr_upload_row_state(const pg_uuid_t *upload_id)
+mr_uploads_state(const pg_uuid_t *upload_id)
 {
-	static MrPlan plan = {
-		"SELECT state FROM modelreg.upload WHERE upload_id = $1",
-		1, {UUIDOID}
+	static MrStatement statement = {
+		"SELECT state FROM modelreg.upload WHERE upload_id = $1"
 	};
-	Datum		value = UUIDPGetDatum(upload_id);
-	bytea	   *state;
-	bool		isnull;
+	MrRows		rows = mr_sql_query(&statement, MR_SIGHT_LATEST,
+									MR_VALUES(mr_value_uuid(upload_id)));
+	bytea	   *state = NULL;
 
-	if (mr_plan_run(&plan, MR_SIGHT_LATEST, &value, NULL) == 0)
-		return NULL;
-	value = mr_plan_datum(0, 1, &isnull);
-	state = isnull ? NULL : DatumGetByteaPCopy(value);
-	mr_plan_free_rows();
+	if (mr_sql_next(&rows))
+	{
+		bool		isnull;
+		Datum		datum = mr_sql_datum(&rows, 1, &isnull);
+
+		if (!isnull)
+			state = DatumGetByteaPCopy(datum);
+	}
+	mr_sql_end(&rows);
 	return state;
 }
 
@@ -99,29 +92,27 @@ mr_upload_row_state(const pg_uuid_t *upload_id)
  * Saves how far the upload is, whose row is locked.
  */
 void
-mr_upload_row_save(const pg_uuid_t *upload_id, int64 bytes_held,
-				   const pg_uuid_t *progress, bytea *state)
+mr_uploads_save(const pg_uuid_t *upload_id, int64 bytes_held,
+				const pg_uuid_t *progress, bytea *state)
 {
-	static MrPlan plan = {
+	static MrStatement statement = {
 		"UPDATE modelreg.upload SET bytes_held = $2, progress = $3,"
 		" state = $4, last_append_at = clock_timestamp()"
-		" WHERE upload_id = $1",
-		4, {UUIDOID, INT8OID, UUIDOID, BYTEAOID}
+		" WHERE upload_id = $1"
 	};
-	Datum		values[4];
 
-	values[0] = UUIDPGetDatum(upload_id);
-	values[1] = Int64GetDatum(bytes_held);
-	values[2] = UUIDPGetDatum(progress);
-	values[3] = PointerGetDatum(state);
-	mr_plan_run(&plan, MR_SIGHT_LATEST, values, NULL);
+	mr_sql_run(&statement, MR_SIGHT_LATEST,
+			   MR_VALUES(mr_value_uuid(upload_id),
+						 mr_value_int8(bytes_held),
+						 mr_value_uuid(progress),
+						 mr_value_of(BYTEAOID, PointerGetDatum(state))));
 }
 
 /*
  * Whether there is such a table.
  */
 bool
-mr_upload_table_exists(void)
+mr_uploads_table_exists(void)
 {
 	Oid			schema = get_namespace_oid("modelreg", true);
 
@@ -130,15 +121,14 @@ mr_upload_table_exists(void)
 }
 
 void
-mr_upload_row_delete(const pg_uuid_t *upload_id)
+mr_uploads_delete(const pg_uuid_t *upload_id)
 {
-	static MrPlan plan = {
-		"DELETE FROM modelreg.upload WHERE upload_id = $1",
-		1, {UUIDOID}
+	static MrStatement statement = {
+		"DELETE FROM modelreg.upload WHERE upload_id = $1"
 	};
-	Datum		value = UUIDPGetDatum(upload_id);
 
-	mr_plan_run(&plan, MR_SIGHT_LATEST, &value, NULL);
+	mr_sql_run(&statement, MR_SIGHT_LATEST,
+			   MR_VALUES(mr_value_uuid(upload_id)));
 }
 
 /*
@@ -146,64 +136,63 @@ mr_upload_row_delete(const pg_uuid_t *upload_id)
  * without those that somebody is at.
  */
 uint64
-mr_upload_row_lock_expired(int seconds, int limit, MrUploadRow **rows)
+mr_uploads_lock_expired(int seconds, int limit, MrUploadRow **uploads)
 {
-	static MrPlan plan = {
-		"SELECT " ROW_COLUMNS " FROM modelreg.upload"
+	static MrStatement statement = {
+		"SELECT " UPLOAD_COLUMNS " FROM modelreg.upload"
 		" WHERE last_append_at <= clock_timestamp() - make_interval(secs => $1)"
-		" LIMIT $2 FOR UPDATE SKIP LOCKED",
-		2, {INT4OID, INT4OID}
+		" LIMIT $2 FOR UPDATE SKIP LOCKED"
 	};
-	Datum		values[2];
-	uint64		count;
+	MrRows		rows = mr_sql_query(&statement, MR_SIGHT_LATEST,
+									MR_VALUES(mr_value_int4(seconds),
+											  mr_value_int4(limit)));
+	MrUploadRow *next = palloc(sizeof(MrUploadRow) * Max(rows.count, 1));
 
-	values[0] = Int32GetDatum(seconds);
-	values[1] = Int32GetDatum(limit);
-	count = mr_plan_run(&plan, MR_SIGHT_LATEST, values, NULL);
-	*rows = palloc(sizeof(MrUploadRow) * Max(count, 1));
-	for (uint64 i = 0; i < count; i++)
-		read_row(i, &(*rows)[i]);
-	return count;
+	*uploads = next;
+	while (mr_sql_next(&rows))
+		read_upload(&rows, next++);
+	return rows.count;
 }
 
 /*
  * Raises 42704 for an upload that there is not.
  */
 void
-mr_upload_raise_unknown(const pg_uuid_t *upload_id)
+mr_uploads_raise_unknown(const pg_uuid_t *upload_id)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
-			 errmsg("upload \"%s\" does not exist", mr_uuid_text(upload_id)),
+			 errmsg("upload \"%s\" does not exist", mr_uuid7_text(upload_id)),
 			 errhint("It was registered, aborted or removed after modelreg.upload_expiry; begin another.")));
 }
 
 static bool
-get_row(MrPlan *plan, MrSight sight, const pg_uuid_t *upload_id,
-		MrUploadRow *row)
+query_upload(MrStatement *statement, MrSight sight, const pg_uuid_t *upload_id,
+			 MrUploadRow *row)
 {
-	Datum		value = UUIDPGetDatum(upload_id);
+	MrRows		rows = mr_sql_query(statement, sight,
+									MR_VALUES(mr_value_uuid(upload_id)));
 
-	if (mr_plan_run(plan, sight, &value, NULL) == 0)
+	if (!mr_sql_next(&rows))
 		return false;
-	read_row(0, row);
+	read_upload(&rows, row);
+	mr_sql_end(&rows);
 	return true;
 }
 
 static void
-read_row(uint64 number, MrUploadRow *row)
+read_upload(const MrRows *rows, MrUploadRow *row)
 {
+	Datum		expected_size;
 	bool		isnull;
 
-	row->upload_id = *DatumGetUUIDP(mr_plan_datum(number, 1, &isnull));
-	row->created_by = mr_plan_text(number, 2);
-	row->created_at = DatumGetTimestampTz(mr_plan_datum(number, 3, &isnull));
-	row->last_append_at =
-		DatumGetTimestampTz(mr_plan_datum(number, 4, &isnull));
-	row->expected_size = DatumGetInt64(mr_plan_datum(number, 5, &isnull));
-	if (isnull)
-		row->expected_size = -1;
-	row->bytes_held = DatumGetInt64(mr_plan_datum(number, 6, &isnull));
-	row->storage = mr_plan_text(number, 7);
-	row->progress = *DatumGetUUIDP(mr_plan_datum(number, 8, &isnull));
+	row->upload_id = mr_sql_uuid(rows, 1);
+	row->created_by = mr_sql_text(rows, 2);
+	row->created_at = mr_sql_time(rows, 3);
+	row->last_append_at = mr_sql_time(rows, 4);
+	expected_size = mr_sql_datum(rows, 5, &isnull);
+	row->expected_size = isnull ? -1 : DatumGetInt64(expected_size);
+	row->bytes_held = mr_sql_int8(rows, 6);
+	row->storage = mr_sql_text(rows, 7);
+	row->progress = mr_sql_uuid(rows, 8);
 }

@@ -8,7 +8,7 @@
 #include "utils/uuid.h"
 
 #include "base/compat.h"
-#include "base/plan.h"
+#include "base/sql.h"
 
 /* A row of modelreg.upload, its state apart */
 typedef struct MrUploadRow
@@ -23,17 +23,17 @@ typedef struct MrUploadRow
 	pg_uuid_t	progress;		/* of the last save */
 } MrUploadRow;
 
-pg_noreturn extern void mr_upload_raise_unknown(const pg_uuid_t *upload_id);
-extern void mr_upload_row_insert(const MrUploadRow *row);
-extern bool mr_upload_row_get(const pg_uuid_t *upload_id, MrSight sight,
-							  MrUploadRow *row);
-extern bool mr_upload_row_lock(const pg_uuid_t *upload_id, MrUploadRow *row);
-extern bytea *mr_upload_row_state(const pg_uuid_t *upload_id);
-extern bool mr_upload_table_exists(void);
-extern void mr_upload_row_save(const pg_uuid_t *upload_id, int64 bytes_held,
-							   const pg_uuid_t *progress, bytea *state);
-extern void mr_upload_row_delete(const pg_uuid_t *upload_id);
-extern uint64 mr_upload_row_lock_expired(int seconds, int limit,
-										 MrUploadRow **rows);
+pg_noreturn extern void mr_uploads_raise_unknown(const pg_uuid_t *upload_id);
+extern void mr_uploads_insert(const MrUploadRow *row);
+extern bool mr_uploads_get(const pg_uuid_t *upload_id, MrSight sight,
+						   MrUploadRow *row);
+extern bool mr_uploads_lock(const pg_uuid_t *upload_id, MrUploadRow *row);
+extern bytea *mr_uploads_state(const pg_uuid_t *upload_id);
+extern bool mr_uploads_table_exists(void);
+extern void mr_uploads_save(const pg_uuid_t *upload_id, int64 bytes_held,
+							const pg_uuid_t *progress, bytea *state);
+extern void mr_uploads_delete(const pg_uuid_t *upload_id);
+extern uint64 mr_uploads_lock_expired(int seconds, int limit,
+									  MrUploadRow **uploads);
 
 #endif							/* MR_UPLOADS_H */

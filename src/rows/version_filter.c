@@ -7,12 +7,11 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
-#include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
+#include "base/sql.h"
 #include "rows/version_filter.h"
 
 /* The filters as parameters, in this order */
@@ -31,22 +30,15 @@ typedef enum FilterParameter
 
 #define PARAM_COUNT (PARAM_MAX_ROWS + 1)
 
-static const Oid parameter_types[PARAM_COUNT] = {
-	TEXTOID, TEXTOID, JSONBOID, JSONBOID, TEXTARRAYOID, TEXTOID, TEXTOID,
-	TEXTOID, INT8OID
-};
-
-/* A prepared query for one combination of filters */
-typedef struct FilterPlan
+/* A query for one combination of filters */
+typedef struct FilterQuery
 {
 	uint32		given;			/* hash key: bit per parameter */
-	SPIPlanPtr	plan;			/* kept plan, NULL if not prepared yet */
-} FilterPlan;
+	MrStatement statement;
+} FilterQuery;
 
-static HTAB *filter_plans = NULL;
-
-static SPIPlanPtr get_plan(uint32 given);
-static char *build_query(uint32 given);
+static MrStatement *get_filter_query(uint32 given);
+static char *build_filter_query(uint32 given);
 
 /*
  * Opens a cursor on the versions that pass the filters, newest first, with
@@ -56,71 +48,61 @@ static char *build_query(uint32 given);
  * and model_id.
  */
 Portal
-mr_find_open(const MrFilter *filter)
+mr_version_filter_open(const MrFilter *filter)
 {
-	const NullableDatum *parameters[PARAM_COUNT];
-	Datum		values[PARAM_COUNT];
-	char		nulls[PARAM_COUNT];
+	MrValue		values[PARAM_COUNT];
 	uint32		given = 0;
 
-	parameters[PARAM_MODEL_TYPE] = &filter->model_type;
-	parameters[PARAM_DEPLOYMENT_STAGE] = &filter->deployment_stage;
-	parameters[PARAM_MIN_PERFORMANCE] = &filter->min_performance;
-	parameters[PARAM_MAX_PERFORMANCE] = &filter->max_performance;
-	parameters[PARAM_TAGS] = &filter->tags;
-	parameters[PARAM_MODEL_NAME] = &filter->model_name;
-	parameters[PARAM_VERSION] = &filter->version;
-	parameters[PARAM_BEFORE_ID] = &filter->before_id;
-	parameters[PARAM_MAX_ROWS] = &filter->max_rows;
+	values[PARAM_MODEL_TYPE] = mr_value_nullable(TEXTOID, filter->model_type);
+	values[PARAM_DEPLOYMENT_STAGE] =
+		mr_value_nullable(TEXTOID, filter->deployment_stage);
+	values[PARAM_MIN_PERFORMANCE] =
+		mr_value_nullable(JSONBOID, filter->min_performance);
+	values[PARAM_MAX_PERFORMANCE] =
+		mr_value_nullable(JSONBOID, filter->max_performance);
+	values[PARAM_TAGS] = mr_value_nullable(TEXTARRAYOID, filter->tags);
+	values[PARAM_MODEL_NAME] = mr_value_nullable(TEXTOID, filter->model_name);
+	values[PARAM_VERSION] = mr_value_nullable(TEXTOID, filter->version);
+	values[PARAM_BEFORE_ID] = mr_value_nullable(TEXTOID, filter->before_id);
+	values[PARAM_MAX_ROWS] = mr_value_nullable(INT8OID, filter->max_rows);
 
 	for (int i = 0; i < PARAM_COUNT; i++)
 	{
-		values[i] = parameters[i]->value;
-		nulls[i] = parameters[i]->isnull ? 'n' : ' ';
-		if (!parameters[i]->isnull)
+		if (!values[i].isnull)
 			given |= 1U << i;
 	}
-	return SPI_cursor_open(NULL, get_plan(given), values, nulls, true);
+	return mr_sql_open(get_filter_query(given), PARAM_COUNT, values);
 }
 
-static SPIPlanPtr
-get_plan(uint32 given)
+static MrStatement *
+get_filter_query(uint32 given)
 {
-	FilterPlan *entry;
+	static HTAB *queries = NULL;
+	FilterQuery *query;
 	bool		found;
 
-	if (filter_plans == NULL)
+	if (queries == NULL)
 	{
 		HASHCTL		control = {0};
 
 		control.keysize = sizeof(uint32);
-		control.entrysize = sizeof(FilterPlan);
+		control.entrysize = sizeof(FilterQuery);
 		control.hcxt = TopMemoryContext;
-		filter_plans = hash_create("modelreg filter plans", 32, &control,
-								   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+		queries = hash_create("modelreg filter queries", 32, &control,
+							  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	}
 
-	entry = hash_search(filter_plans, &given, HASH_ENTER, &found);
+	query = hash_search(queries, &given, HASH_ENTER, &found);
 	if (!found)
-		entry->plan = NULL;
-	if (entry->plan == NULL)
-	{
-		char	   *query = build_query(given);
-		SPIPlanPtr	plan = SPI_prepare(query, PARAM_COUNT,
-									   (Oid *) parameter_types);
-
-		if (plan == NULL)
-			elog(ERROR, "could not prepare \"%s\": %s", query,
-				 SPI_result_code_string(SPI_result));
-		if (SPI_keepplan(plan) != 0)
-			elog(ERROR, "could not keep the plan of \"%s\"", query);
-		entry->plan = plan;
-	}
-	return entry->plan;
+		memset(&query->statement, 0, sizeof(MrStatement));
+	if (query->statement.text == NULL)
+		query->statement.text = MemoryContextStrdup(TopMemoryContext,
+													build_filter_query(given));
+	return &query->statement;
 }
 
 static char *
-build_query(uint32 given)
+build_filter_query(uint32 given)
 {
 	StringInfoData query;
 	bool		of_model = (given & (1U << PARAM_MODEL_NAME)) != 0;

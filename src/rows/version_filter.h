@@ -20,6 +20,6 @@ typedef struct MrFilter
 	NullableDatum max_rows;		/* bigint */
 } MrFilter;
 
-extern Portal mr_find_open(const MrFilter *filter);
+extern Portal mr_version_filter_open(const MrFilter *filter);
 
 #endif							/* MR_VERSION_FILTER_H */

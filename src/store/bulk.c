@@ -30,7 +30,7 @@ struct MrBulk
 	TupleTableSlot *slots[BATCH_ROWS];	/* the rows; made when first needed */
 };
 
-static void flush(MrBulk *bulk);
+static void flush_bulk(MrBulk *bulk);
 
 /*
  * Begin to write rows to a table that is open with RowExclusiveLock; ring is
@@ -84,7 +84,7 @@ mr_bulk_insert(MrBulk *bulk, const Datum *values, int nvalues)
 	ExecMaterializeSlot(slot);
 
 	if (++bulk->nslots == BATCH_ROWS)
-		flush(bulk);
+		flush_bulk(bulk);
 }
 
 /*
@@ -94,7 +94,7 @@ mr_bulk_insert(MrBulk *bulk, const Datum *values, int nvalues)
 void
 mr_bulk_end(MrBulk *bulk)
 {
-	flush(bulk);
+	flush_bulk(bulk);
 
 	/* no pin outlives the statement, but the ring does */
 	if (bulk->ring != NULL && bulk->ring->state != NULL)
@@ -110,7 +110,7 @@ mr_bulk_end(MrBulk *bulk)
  * Insert the batch and its index entries.
  */
 static void
-flush(MrBulk *bulk)
+flush_bulk(MrBulk *bulk)
 {
 	MemoryContext oldcontext;
 	int			i;

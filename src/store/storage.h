@@ -45,9 +45,8 @@ typedef struct MrStorage
 	 * What it knows is true as long as the (sub)transaction that it wrote in
 	 * lives, or its parent.
 	 *
-	 * Bytes that were found damaged where they had been stored before, and
-	 * are now whole again for everybody, are counted in write_healed, in
-	 * chunks.
+	 * Bytes that are found damaged where they had been stored before are made
+	 * whole for everybody; mr_call_notes.healed counts them.
 	 */
 	MrStorageWriter *(*write_begin) (const pg_uuid_t *content);
 	void		(*write) (MrStorageWriter *writer, const char *data, Size len);
@@ -55,7 +54,6 @@ typedef struct MrStorage
 	bool		(*write_matches) (MrStorageWriter *writer,
 								  const pg_uuid_t *content);
 	void		(*write_end) (MrStorageWriter *writer);
-	int64		(*write_healed) (MrStorageWriter *writer);
 	void		(*write_free) (MrStorageWriter *writer);
 
 	/*
@@ -101,10 +99,9 @@ typedef struct MrStorage
 
 	/*
 	 * The first content is damaged, the second is what it should be: heal
-	 * whatever the first shares with further contents.  Returns how many
-	 * chunks that was.
+	 * whatever the first shares with further contents, and count it as above.
 	 */
-	int64		(*repair) (const pg_uuid_t *damaged, const pg_uuid_t *whole);
+	void		(*repair) (const pg_uuid_t *damaged, const pg_uuid_t *whole);
 
 	/*
 	 * Delete some of a content that nothing refers to, as far as no other
@@ -115,17 +112,11 @@ typedef struct MrStorage
 	bool		(*remove) (const pg_uuid_t *content, int64 *bytes);
 
 	/*
-	 * Report what is stored but belongs to nothing as of the snapshot, one
-	 * line for each chunk or content.  Reads the whole storage's directory,
-	 * with memory in proportion to the number of chunks.
+	 * Report what is stored but belongs to nothing by the active snapshot,
+	 * one line for each chunk or content.  Reads the whole storage's
+	 * directory.
 	 */
-	void		(*orphans) (Snapshot snapshot, MrStorageReport report,
-							void *arg);
+	void		(*orphans) (MrStorageReport report, void *arg);
 } MrStorage;
-
-extern const MrStorage mr_storage_database;
-
-extern const MrStorage *mr_storage_find(const char *name);
-extern const MrStorage *mr_storage_by_name(const char *name);
 
 #endif							/* MR_STORAGE_H */

@@ -16,7 +16,7 @@
 #include "utils/guc.h"
 #include "utils/json.h"
 
-#include "base/actor.h"
+#include "base/call.h"
 #include "base/check.h"
 #include "base/compat.h"
 #include "base/guc.h"
@@ -25,9 +25,10 @@
 #include "rows/events.h"
 #include "trail/trail.h"
 
-static void append(const pg_uuid_t *key, const char *model_name, int64 seq,
-				   TimestampTz at, uint8 *hash, const MrEvent *event);
-static void notify(const MrEvent *event, int64 seq);
+static void append_event(const pg_uuid_t *key, const char *model_name,
+						 int64 seq,
+						 TimestampTz at, uint8 *hash, const MrEvent *event);
+static void notify_listeners(const MrEvent *event, int64 seq);
 
 /*
  * Hands a caller's reason to the events that follow in this call, those of
@@ -66,7 +67,7 @@ mr_trail_time(const MrModel *model)
 void
 mr_trail_hold(MrModel *model)
 {
-	mr_actor_hold(model);
+	mr_call_notes.held = model;
 }
 
 /*
@@ -75,22 +76,22 @@ mr_trail_hold(MrModel *model)
 void
 mr_trail_release(MrModel *model)
 {
-	mr_actor_hold(NULL);
+	mr_call_notes.held = NULL;
 	if (model->dirty)
-		mr_model_advance(model);
+		mr_models_advance(model);
 }
 
 /*
  * Appends to the chain of a locked model, in memory; the caller writes the row
- * with mr_trail_release or mr_model_advance, unless it is being deleted.
+ * with mr_trail_release or mr_models_advance, unless it is being deleted.
  */
 void
 mr_trail_append(MrModel *model, const MrEvent *event)
 {
 	model->audit_at = event->at ? event->at : mr_trail_time(model);
 	model->audit_seq++;
-	append(&model->key, model->name, model->audit_seq, model->audit_at,
-		   model->audit_hash, event);
+	append_event(&model->key, model->name, model->audit_seq, model->audit_at,
+				 model->audit_hash, event);
 	model->dirty = true;
 }
 
@@ -101,7 +102,7 @@ mr_trail_append(MrModel *model, const MrEvent *event)
 void
 mr_trail_append_by_key(const pg_uuid_t *model_key, const MrEvent *event)
 {
-	MrModel    *held = mr_actor_held();
+	MrModel    *held = mr_call_notes.held;
 	MrModel		model;
 
 	if (held && memcmp(&held->key, model_key, UUID_LEN) == 0)
@@ -110,13 +111,13 @@ mr_trail_append_by_key(const pg_uuid_t *model_key, const MrEvent *event)
 		return;
 	}
 
-	if (!mr_model_lock_by_key(model_key, &model))
+	if (!mr_models_lock_by_key(model_key, &model))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("model version belongs to no model"),
 				 errhint("Run modelreg_verify() and modelreg_audit_verify().")));
 	mr_trail_append(&model, event);
-	mr_model_advance(&model);
+	mr_models_advance(&model);
 }
 
 /*
@@ -132,9 +133,9 @@ mr_trail_append_registry(const MrEvent *event)
 	uint8		hash[MR_SHA256_LEN] = {0};
 
 	mr_trail_lock_registry();
-	if (mr_event_registry_head(&seq, &last, hash))
+	if (mr_events_registry_head(&seq, &last, hash))
 		at = Max(at, last + 1);
-	append(&nil, NULL, seq + 1, at, hash, event);
+	append_event(&nil, NULL, seq + 1, at, hash, event);
 }
 
 /*
@@ -153,8 +154,8 @@ mr_trail_lock_registry(void)
  * (Waiting for standbys is still decided by that setting.)
  */
 static void
-append(const pg_uuid_t *key, const char *model_name, int64 seq,
-	   TimestampTz at, uint8 *hash, const MrEvent *event)
+append_event(const pg_uuid_t *key, const char *model_name, int64 seq,
+			 TimestampTz at, uint8 *hash, const MrEvent *event)
 {
 	MrEventRow	row;
 
@@ -166,15 +167,15 @@ append(const pg_uuid_t *key, const char *model_name, int64 seq,
 	row.model_id = event->model_id;
 	row.session_user_name = GetUserNameFromId(GetSessionUserId(), false);
 	row.actor = mr_actor_name();
-	row.client = mr_event_client(application_name);
+	row.client = mr_events_client(application_name);
 	row.old_values = event->old_values;
 	row.new_values = event->new_values;
 	row.reason = mr_guc_reason();
 	mr_check_text_size("modelreg.reason", row.reason);
 	memcpy(row.previous_hash, hash, MR_SHA256_LEN);
 
-	mr_event_insert(&row, hash);
-	notify(event, seq);
+	mr_events_insert(&row, hash);
+	notify_listeners(event, seq);
 	ForceSyncCommit();
 }
 
@@ -183,7 +184,7 @@ append(const pg_uuid_t *key, const char *model_name, int64 seq,
  * "stage", that is whatever may change which version a service should load.
  */
 static void
-notify(const MrEvent *event, int64 seq)
+notify_listeners(const MrEvent *event, int64 seq)
 {
 	StringInfoData payload;
 	bool		is_move = strcmp(event->event, "stage") == 0 ||

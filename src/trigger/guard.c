@@ -9,28 +9,8 @@
 #include "utils/rel.h"
 
 #include "base/actor.h"
-#include "base/arg.h"
 #include "base/compat.h"
 #include "trigger/guard.h"
-
-/*
- * The trigger data of a BEFORE ROW trigger on one of our tables; 39P01 if the
- * call is anything else.
- */
-TriggerData *
-mr_guard_trigger(FunctionCallInfo fcinfo)
-{
-	TriggerData *trigger = (TriggerData *) fcinfo->context;
-
-	if (!mr_arg_trigger_is_ours(fcinfo) ||
-		!TRIGGER_FIRED_BEFORE(trigger->tg_event) ||
-		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event) ||
-		TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function was not called by the BEFORE ROW trigger that it belongs to")));
-	return trigger;
-}
 
 /*
  * What a guard that has not raised returns: go on.

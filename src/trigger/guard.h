@@ -5,11 +5,9 @@
 #define MR_GUARD_H
 
 #include "commands/trigger.h"
-#include "fmgr.h"
 
 #include "base/compat.h"
 
-extern TriggerData *mr_guard_trigger(FunctionCallInfo fcinfo);
 extern HeapTuple mr_guard_verdict(const TriggerData *trigger);
 extern bool mr_guard_changed(HeapTuple before, HeapTuple after,
 							 TupleDesc desc, int attno);

@@ -1,27 +1,27 @@
 /*
  * The guard of modelreg.model_alias: where an alias moves, and the stamp of
  * who moved it when.
- *
- * See guard.c for what guards are.
  */
 #include "postgres.h"
 
 #include "commands/trigger.h"
 #include "replication/logicalworker.h"
+#include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
-#include "base/actor.h"
+#include "base/call.h"
 #include "rows/aliases.h"
 #include "rows/versions.h"
+#include "trigger/fired.h"
 #include "trigger/guard.h"
 
 PG_FUNCTION_INFO_V1(modelreg_guard_alias);
 PG_FUNCTION_INFO_V1(modelreg_stamp_alias);
 
-static void check_update(FunctionCallInfo fcinfo);
-static Datum check_target(FunctionCallInfo fcinfo);
+static void check_alias_update(FunctionCallInfo fcinfo);
+static Datum check_alias_target(FunctionCallInfo fcinfo);
 static Datum actor_name(FunctionCallInfo fcinfo);
 
 /*
@@ -30,20 +30,20 @@ static Datum actor_name(FunctionCallInfo fcinfo);
 Datum
 modelreg_guard_alias(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigger = mr_guard_trigger(fcinfo);
+	TriggerData *trigger = mr_fired_before_row(fcinfo);
 	MrAlias		alias;
 
-	mr_alias_from_row(trigger->tg_trigtuple,
-					  RelationGetDescr(trigger->tg_relation), &alias);
+	mr_aliases_from_row(trigger->tg_trigtuple,
+						RelationGetDescr(trigger->tg_relation), &alias);
 	if (!mr_guard_trusts(trigger))
 		mr_actor_require(MR_ROLE_ADMIN, "change alias", alias.alias);
 	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
-		check_update(fcinfo);
+		check_alias_update(fcinfo);
 	return PointerGetDatum(mr_guard_verdict(trigger));
 }
 
 static void
-check_update(FunctionCallInfo fcinfo)
+check_alias_update(FunctionCallInfo fcinfo)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
 	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
@@ -58,7 +58,7 @@ check_update(FunctionCallInfo fcinfo)
 							  desc, attno))
 			continue;
 		mr_guard_check_not_null(trigger->tg_newtuple, desc, attno);
-		switch (mr_alias_column(column))
+		switch (mr_aliases_column(column))
 		{
 			case MR_ALIAS_KEY:
 				mr_guard_refuse(psprintf("%s of an alias", column), "changed");
@@ -76,23 +76,23 @@ check_update(FunctionCallInfo fcinfo)
 
 	/* a subscriber may get the rows of the tables in another order */
 	if (moved && !IsLogicalWorker())
-		mr_actor_run_as_owner(fcinfo, MR_ROLE_NONE, NULL, check_target);
+		mr_call_with_rights(fcinfo, check_alias_target);
 }
 
 /*
  * The version must exist, and belong to the model; it is locked.
  */
 static Datum
-check_target(FunctionCallInfo fcinfo)
+check_alias_target(FunctionCallInfo fcinfo)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
 	MrAlias		alias;
 	MrVersion	version;
 
-	mr_alias_from_row(trigger->tg_newtuple,
-					  RelationGetDescr(trigger->tg_relation), &alias);
-	if (!mr_version_lock(alias.model_id, &version))
-		mr_version_raise_unknown(alias.model_id);
+	mr_aliases_from_row(trigger->tg_newtuple,
+						RelationGetDescr(trigger->tg_relation), &alias);
+	if (!mr_versions_lock(alias.model_id, &version))
+		mr_versions_raise_unknown(alias.model_id);
 	if (memcmp(&version.model_key, &alias.model_key, UUID_LEN) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -109,33 +109,27 @@ check_target(FunctionCallInfo fcinfo)
 Datum
 modelreg_stamp_alias(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigger = mr_guard_trigger(fcinfo);
+	TriggerData *trigger = mr_fired_before_row(fcinfo);
 	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
 	MrAlias		before;
 	MrAlias		after;
 	Datum		actor;
 	HeapTuple	stamped;
 
-	mr_alias_from_row(trigger->tg_trigtuple, desc, &before);
-	mr_alias_from_row(trigger->tg_newtuple, desc, &after);
+	mr_aliases_from_row(trigger->tg_trigtuple, desc, &before);
+	mr_aliases_from_row(trigger->tg_newtuple, desc, &after);
 	if (strcmp(before.model_id, after.model_id) == 0)
 		return PointerGetDatum(trigger->tg_newtuple);
 
-	actor = mr_actor_run_as_owner(fcinfo, MR_ROLE_NONE, NULL, actor_name);
-	stamped = mr_alias_stamp(trigger->tg_newtuple, desc,
-							 TimestampTzGetDatum(GetCurrentTimestamp()),
-							 actor);
+	actor = mr_call_with_rights(fcinfo, actor_name);
+	stamped = mr_aliases_stamp(trigger->tg_newtuple, desc,
+							   TimestampTzGetDatum(GetCurrentTimestamp()),
+							   actor);
 	return PointerGetDatum(stamped);
 }
 
 static Datum
 actor_name(FunctionCallInfo fcinfo)
 {
-	MemoryContext oldcontext;
-	Datum		name;
-
-	oldcontext = MemoryContextSwitchTo(mr_actor_result_context());
-	name = CStringGetTextDatum(mr_actor_name());
-	MemoryContextSwitchTo(oldcontext);
-	return name;
+	return mr_call_copy_out(CStringGetTextDatum(mr_actor_name()), TEXTOID);
 }

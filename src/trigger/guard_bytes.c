@@ -1,6 +1,5 @@
 /*
- * The guard triggers of the tables of bytes, and of those that only our
- * functions write.
+ * The guard of the tables of bytes.
  */
 #include "postgres.h"
 
@@ -9,15 +8,16 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
-#include "artifact/artifact.h"
-#include "base/actor.h"
-#include "base/compat.h"
+#include "base/call.h"
 #include "bytes/digest.h"
+#include "heal/inspect.h"
+#include "rows/artifacts.h"
+#include "rows/uses.h"
 #include "store/database/chunk_reader.h"
+#include "trigger/fired.h"
 #include "trigger/guard.h"
 
 PG_FUNCTION_INFO_V1(modelreg_guard_bytes);
-PG_FUNCTION_INFO_V1(modelreg_guard_internal);
 
 static Datum bytes_are_repaired(FunctionCallInfo fcinfo);
 static bool repair_may_change(const char *relation, const char *column);
@@ -25,7 +25,7 @@ static bool artifact_is_repaired(HeapTuple tuple, TupleDesc desc,
 								 Snapshot snapshot);
 static bool entry_is_repaired(TriggerData *trigger, TupleDesc desc,
 							  Snapshot snapshot);
-static MrHealth check_chunk(MrChunkReader *reader, HeapTuple entry,
+static MrHealth check_entry(MrChunkReader *reader, HeapTuple entry,
 							TupleDesc desc, MrChunk *chunk);
 static Datum bytes_are_used(FunctionCallInfo fcinfo);
 
@@ -37,21 +37,19 @@ static Datum bytes_are_used(FunctionCallInfo fcinfo);
 Datum
 modelreg_guard_bytes(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigger = mr_guard_trigger(fcinfo);
+	TriggerData *trigger = mr_fired_before_row(fcinfo);
 	const char *relation = RelationGetRelationName(trigger->tg_relation);
 
 	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
 	{
 		if (!mr_guard_trusts(trigger) ||
-			!DatumGetBool(mr_actor_run_as_owner(fcinfo, MR_ROLE_NONE, NULL,
-												bytes_are_repaired)))
+			!DatumGetBool(mr_call_with_rights(fcinfo, bytes_are_repaired)))
 			mr_guard_refuse(relation, "updated");
 		return PointerGetDatum(mr_guard_verdict(trigger));
 	}
 	if (!mr_guard_trusts(trigger))
 		mr_actor_require(MR_ROLE_ADMIN, "delete from", relation);
-	if (DatumGetBool(mr_actor_run_as_owner(fcinfo, MR_ROLE_NONE, NULL,
-										   bytes_are_used)))
+	if (DatumGetBool(mr_call_with_rights(fcinfo, bytes_are_used)))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("row of %s is in use", relation),
@@ -122,12 +120,12 @@ repair_may_change(const char *relation, const char *column)
 static bool
 artifact_is_repaired(HeapTuple tuple, TupleDesc desc, Snapshot snapshot)
 {
-	MrArtifactRow row;
+	MrArtifact	artifact;
 	uint8		actual[MR_SHA256_LEN];
 	const char *problem;
 
-	return mr_artifact_row_from_tuple(tuple, desc, &row) &&
-		mr_artifact_check(&row, snapshot, actual, &problem) == MR_WHOLE;
+	return mr_artifacts_from_row(tuple, desc, &artifact) &&
+		mr_inspect_artifact(&artifact, snapshot, actual, &problem) == MR_WHOLE;
 }
 
 /*
@@ -143,9 +141,9 @@ entry_is_repaired(TriggerData *trigger, TupleDesc desc, Snapshot snapshot)
 	MrHealth	old_health;
 	bool		repaired;
 
-	old_health = check_chunk(reader, trigger->tg_trigtuple, desc, &old_chunk);
+	old_health = check_entry(reader, trigger->tg_trigtuple, desc, &old_chunk);
 	repaired =
-		check_chunk(reader, trigger->tg_newtuple, desc,
+		check_entry(reader, trigger->tg_newtuple, desc,
 					&new_chunk) == MR_WHOLE &&
 		(old_health == MR_DAMAGED ||
 		 (old_chunk.raw_size == new_chunk.raw_size &&
@@ -158,7 +156,7 @@ entry_is_repaired(TriggerData *trigger, TupleDesc desc, Snapshot snapshot)
  * Reads the chunk that an entry names; its row too, unless it is damaged.
  */
 static MrHealth
-check_chunk(MrChunkReader *reader, HeapTuple entry, TupleDesc desc,
+check_entry(MrChunkReader *reader, HeapTuple entry, TupleDesc desc,
 			MrChunk *chunk)
 {
 	bool		isnull;
@@ -167,7 +165,7 @@ check_chunk(MrChunkReader *reader, HeapTuple entry, TupleDesc desc,
 
 	if (isnull)
 		return MR_DAMAGED;
-	return mr_chunk_check(reader, DatumGetUUIDP(key), chunk);
+	return mr_chunk_reader_check(reader, DatumGetUUIDP(key), chunk);
 }
 
 static Datum
@@ -177,24 +175,8 @@ bytes_are_used(FunctionCallInfo fcinfo)
 	Relation	relation = trigger->tg_relation;
 	bool		used;
 
-	used = mr_artifact_part_is_used(RelationGetRelationName(relation),
-									trigger->tg_trigtuple,
-									RelationGetDescr(relation));
+	used = mr_uses_found(RelationGetRelationName(relation),
+						 trigger->tg_trigtuple,
+						 RelationGetDescr(relation));
 	return BoolGetDatum(used);
-}
-
-/*
- * Row trigger on tables that only our functions write: a superuser, or the
- * apply worker of a subscription, is trusted as far as with an INSERT.
- */
-Datum
-modelreg_guard_internal(PG_FUNCTION_ARGS)
-{
-	TriggerData *trigger = mr_guard_trigger(fcinfo);
-
-	if (!mr_guard_trusts(trigger))
-		mr_guard_refuse(RelationGetRelationName(trigger->tg_relation),
-						TRIGGER_FIRED_BY_DELETE(trigger->tg_event) ?
-						"deleted from directly" : "updated directly");
-	return PointerGetDatum(mr_guard_verdict(trigger));
 }

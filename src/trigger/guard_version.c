@@ -1,7 +1,5 @@
 /*
  * The guard of modelreg.model_version: what changes, moves and goes.
- *
- * See guard.c for what guards are.
  */
 #include "postgres.h"
 
@@ -15,27 +13,30 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
-#include "base/actor.h"
+#include "base/call.h"
 #include "base/check.h"
 #include "base/compat.h"
-#include "life/transition.h"
+#include "life/move.h"
+#include "life/removal.h"
+#include "life/target.h"
 #include "rows/models.h"
 #include "rows/versions.h"
+#include "trigger/fired.h"
 #include "trigger/guard.h"
 
 PG_FUNCTION_INFO_V1(modelreg_guard_version);
 PG_FUNCTION_INFO_V1(modelreg_stamp_version);
 
 static void check_version_delete(FunctionCallInfo fcinfo);
-static Datum check_no_alias(FunctionCallInfo fcinfo);
+static Datum check_version_alias(FunctionCallInfo fcinfo);
 static void check_version_update(FunctionCallInfo fcinfo);
-static bool check_metadata(MrVersionColumn kind, const char *column,
-						   HeapTuple row, TupleDesc desc, int attno);
-static Datum check_required(FunctionCallInfo fcinfo);
-static void check_author(TriggerData *trigger, bool stage_changed,
-						 bool metadata_changed);
-static Datum check_move(FunctionCallInfo fcinfo);
-static Datum check_copies(FunctionCallInfo fcinfo);
+static bool check_version_column(MrVersionColumn kind, const char *column,
+								 HeapTuple row, TupleDesc desc, int attno);
+static Datum check_version_metrics(FunctionCallInfo fcinfo);
+static void check_version_author(TriggerData *trigger, bool stage_changed,
+								 bool metadata_changed);
+static Datum check_version_move(FunctionCallInfo fcinfo);
+static Datum check_version_copies(FunctionCallInfo fcinfo);
 
 /*
  * Row trigger on modelreg.model_version.
@@ -43,7 +44,7 @@ static Datum check_copies(FunctionCallInfo fcinfo);
 Datum
 modelreg_guard_version(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigger = mr_guard_trigger(fcinfo);
+	TriggerData *trigger = mr_fired_before_row(fcinfo);
 
 	if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
 		check_version_delete(fcinfo);
@@ -58,27 +59,27 @@ check_version_delete(FunctionCallInfo fcinfo)
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
 	MrVersion	version;
 
-	mr_version_from_row(trigger->tg_trigtuple,
-						RelationGetDescr(trigger->tg_relation), &version);
+	mr_versions_from_row(trigger->tg_trigtuple,
+						 RelationGetDescr(trigger->tg_relation), &version);
 	if (version.stage == MR_STAGE_PRODUCTION)
-		mr_transition_raise_protected(version.model_id);
+		mr_removal_raise_protected(version.model_id);
 	if (!mr_guard_trusts(trigger))
-		mr_transition_require_editor(&version, "delete model version");
+		mr_target_require_editor(&version, "delete model version");
 
 	/* a subscriber may get the rows of the tables in another order */
 	if (!IsLogicalWorker())
-		mr_actor_run_as_owner(fcinfo, MR_ROLE_NONE, NULL, check_no_alias);
+		mr_call_with_rights(fcinfo, check_version_alias);
 }
 
 static Datum
-check_no_alias(FunctionCallInfo fcinfo)
+check_version_alias(FunctionCallInfo fcinfo)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
 	MrVersion	version;
 
-	mr_version_from_row(trigger->tg_trigtuple,
-						RelationGetDescr(trigger->tg_relation), &version);
-	mr_transition_check_no_alias(version.model_id);
+	mr_versions_from_row(trigger->tg_trigtuple,
+						 RelationGetDescr(trigger->tg_relation), &version);
+	mr_removal_check_no_alias(version.model_id);
 	return (Datum) 0;
 }
 
@@ -103,7 +104,7 @@ check_version_update(FunctionCallInfo fcinfo)
 			continue;
 		mr_guard_check_not_null(new_row, desc, attno);
 
-		switch (mr_version_column(column))
+		switch (mr_versions_column(column))
 		{
 			case MR_COLUMN_FIXED:
 				mr_guard_refuse(psprintf("%s of a model version", column), "changed");
@@ -117,8 +118,9 @@ check_version_update(FunctionCallInfo fcinfo)
 				copies_changed = true;
 				break;
 			default:
-				if (check_metadata(mr_version_column(column), column, new_row,
-								   desc, attno))
+				if (check_version_column(mr_versions_column(column), column,
+										 new_row,
+										 desc, attno))
 					metrics_emptied = true;
 				metadata_changed = true;
 				break;
@@ -129,7 +131,7 @@ check_version_update(FunctionCallInfo fcinfo)
 		mr_guard_refuse("deployed_at of a model version",
 						"changed without a stage move");
 	if (!mr_guard_trusts(trigger) && (stage_changed || metadata_changed))
-		check_author(trigger, stage_changed, metadata_changed);
+		check_version_author(trigger, stage_changed, metadata_changed);
 
 	/*
 	 * A subscriber does not judge again what the publisher let pass: changes
@@ -138,11 +140,11 @@ check_version_update(FunctionCallInfo fcinfo)
 	if (IsLogicalWorker())
 		return;
 	if (stage_changed)
-		mr_actor_run_as_owner(fcinfo, MR_ROLE_NONE, NULL, check_move);
+		mr_call_with_rights(fcinfo, check_version_move);
 	if (copies_changed)
-		mr_actor_run_as_owner(fcinfo, MR_ROLE_NONE, NULL, check_copies);
+		mr_call_with_rights(fcinfo, check_version_copies);
 	if (metrics_emptied)
-		mr_actor_run_as_owner(fcinfo, MR_ROLE_NONE, NULL, check_required);
+		mr_call_with_rights(fcinfo, check_version_metrics);
 }
 
 /*
@@ -150,8 +152,8 @@ check_version_update(FunctionCallInfo fcinfo)
  * these are metrics, and none.
  */
 static bool
-check_metadata(MrVersionColumn kind, const char *column, HeapTuple row,
-			   TupleDesc desc, int attno)
+check_version_column(MrVersionColumn kind, const char *column, HeapTuple row,
+					 TupleDesc desc, int attno)
 {
 	bool		isnull;
 	Datum		value = heap_getattr(row, attno, desc, &isnull);
@@ -161,7 +163,7 @@ check_metadata(MrVersionColumn kind, const char *column, HeapTuple row,
 	if (kind == MR_COLUMN_METRICS)
 	{
 		mr_check_metrics(column, DatumGetJsonbP(value));
-		return mr_metrics_empty(DatumGetJsonbP(value));
+		return mr_check_metrics_empty(DatumGetJsonbP(value));
 	}
 	if (kind == MR_COLUMN_PROPERTIES)
 		mr_check_object(column, DatumGetJsonbP(value));
@@ -176,15 +178,15 @@ check_metadata(MrVersionColumn kind, const char *column, HeapTuple row,
  * A version whose model requires metadata keeps a metric.
  */
 static Datum
-check_required(FunctionCallInfo fcinfo)
+check_version_metrics(FunctionCallInfo fcinfo)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
 	MrVersion	after;
 	MrModel		model;
 
-	mr_version_from_row(trigger->tg_newtuple,
-						RelationGetDescr(trigger->tg_relation), &after);
-	if (mr_model_get_by_key(&after.model_key, &model) &&
+	mr_versions_from_row(trigger->tg_newtuple,
+						 RelationGetDescr(trigger->tg_relation), &after);
+	if (mr_models_get_by_key(&after.model_key, &model) &&
 		model.require_metadata)
 		mr_check_metrics_given(NULL);
 	return (Datum) 0;
@@ -194,32 +196,33 @@ check_required(FunctionCallInfo fcinfo)
  * Who may change a version by plain SQL: as with the functions.
  */
 static void
-check_author(TriggerData *trigger, bool stage_changed, bool metadata_changed)
+check_version_author(TriggerData *trigger, bool stage_changed,
+					 bool metadata_changed)
 {
 	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
 	MrVersion	before;
 	MrVersion	after;
 
-	mr_version_from_row(trigger->tg_trigtuple, desc, &before);
-	mr_version_from_row(trigger->tg_newtuple, desc, &after);
+	mr_versions_from_row(trigger->tg_trigtuple, desc, &before);
+	mr_versions_from_row(trigger->tg_newtuple, desc, &after);
 	if (metadata_changed)
-		mr_transition_require_editor(&before, "edit model version");
+		mr_target_require_editor(&before, "edit model version");
 	if (stage_changed)
-		mr_transition_require_mover(&before, after.stage);
+		mr_move_require_mover(&before, after.stage);
 }
 
 static Datum
-check_move(FunctionCallInfo fcinfo)
+check_version_move(FunctionCallInfo fcinfo)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
 	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
 	MrVersion	before;
 	MrVersion	after;
 
-	mr_version_from_row(trigger->tg_trigtuple, desc, &before);
-	mr_version_from_row(trigger->tg_newtuple, desc, &after);
-	if (!mr_actor_demotes())
-		mr_transition_check(before.model_id, before.stage, after.stage);
+	mr_versions_from_row(trigger->tg_trigtuple, desc, &before);
+	mr_versions_from_row(trigger->tg_newtuple, desc, &after);
+	if (!mr_call_notes.demotes)
+		mr_move_check(before.model_id, before.stage, after.stage);
 	return (Datum) 0;
 }
 
@@ -228,15 +231,15 @@ check_move(FunctionCallInfo fcinfo)
  * says, and to nothing else.
  */
 static Datum
-check_copies(FunctionCallInfo fcinfo)
+check_version_copies(FunctionCallInfo fcinfo)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
 	MrVersion	after;
 	MrModel		model;
 
-	mr_version_from_row(trigger->tg_newtuple,
-						RelationGetDescr(trigger->tg_relation), &after);
-	if (!mr_model_get_by_key(&after.model_key, &model) ||
+	mr_versions_from_row(trigger->tg_newtuple,
+						 RelationGetDescr(trigger->tg_relation), &after);
+	if (!mr_models_get_by_key(&after.model_key, &model) ||
 		strcmp(model.name, after.model_name) != 0 ||
 		model.exclusive_production != after.exclusive_production)
 		mr_guard_refuse("copies of the model's columns in a model version",
@@ -252,9 +255,9 @@ check_copies(FunctionCallInfo fcinfo)
 Datum
 modelreg_stamp_version(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigger = mr_guard_trigger(fcinfo);
+	TriggerData *trigger = mr_fired_before_row(fcinfo);
 	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
-	int			deployed_at = mr_version_deployed_at_column(desc);
+	int			deployed_at = mr_versions_deployed_at_column(desc);
 	MrVersion	before;
 	MrVersion	after;
 	Datum		now;
@@ -262,8 +265,8 @@ modelreg_stamp_version(PG_FUNCTION_ARGS)
 
 	for (int attno = 1; attno <= desc->natts; attno++)
 		mr_guard_check_not_null(trigger->tg_newtuple, desc, attno);
-	mr_version_from_row(trigger->tg_trigtuple, desc, &before);
-	mr_version_from_row(trigger->tg_newtuple, desc, &after);
+	mr_versions_from_row(trigger->tg_trigtuple, desc, &before);
+	mr_versions_from_row(trigger->tg_newtuple, desc, &after);
 	if (before.stage == after.stage)
 		return PointerGetDatum(trigger->tg_newtuple);
 

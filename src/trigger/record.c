@@ -12,8 +12,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/rel.h"
 
-#include "base/actor.h"
-#include "base/arg.h"
+#include "base/call.h"
 #include "life/identity.h"
 #include "rows/aliases.h"
 #include "rows/events.h"
@@ -21,17 +20,13 @@
 #include "rows/rules.h"
 #include "rows/versions.h"
 #include "trail/trail.h"
+#include "trigger/fired.h"
 
-PG_FUNCTION_INFO_V1(modelreg_record_version);
-PG_FUNCTION_INFO_V1(modelreg_record_alias);
-PG_FUNCTION_INFO_V1(modelreg_record_model);
-PG_FUNCTION_INFO_V1(modelreg_record_setting);
+MR_TRIGGER_FUNCTION(modelreg_record_version, record_version);
+MR_TRIGGER_FUNCTION(modelreg_record_alias, record_alias);
+MR_TRIGGER_FUNCTION(modelreg_record_model, record_model);
+MR_TRIGGER_FUNCTION(modelreg_record_setting, record_setting);
 
-static Datum record_version(FunctionCallInfo fcinfo);
-static Datum record_alias(FunctionCallInfo fcinfo);
-static Datum record_model(FunctionCallInfo fcinfo);
-static Datum record_setting(FunctionCallInfo fcinfo);
-static TriggerData *trigger_data(FunctionCallInfo fcinfo);
 static Datum deletion_values(void);
 
 /* Name of each MrCause in the trail */
@@ -43,41 +38,35 @@ static const char *const cause_names[] = {
  * Trigger on modelreg.model_version: records a stage move, a change of
  * metadata or a deletion, with which the version's files go.
  */
-Datum
-modelreg_record_version(PG_FUNCTION_ARGS)
-{
-	return mr_actor_run_as_owner(fcinfo, MR_ROLE_NONE, NULL, record_version);
-}
-
 static Datum
 record_version(FunctionCallInfo fcinfo)
 {
-	TriggerData *trigger = trigger_data(fcinfo);
+	TriggerData *trigger = mr_fired_after_row(fcinfo);
 	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
 	MrVersion	before;
 	MrVersion	after;
 	MrEvent		event = {0};
 
-	mr_version_from_row(trigger->tg_trigtuple, desc, &before);
+	mr_versions_from_row(trigger->tg_trigtuple, desc, &before);
 	event.model_id = before.model_id;
 
 	if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
 	{
 		event.event = "delete";
 		event.stage = mr_stage_name(before.stage);
-		event.old_values.value = mr_version_snapshot(trigger->tg_trigtuple,
-													 desc);
+		event.old_values.value = mr_versions_snapshot(trigger->tg_trigtuple,
+													  desc);
 		event.new_values.value = deletion_values();
 		if (before.file_count > 0)
-			mr_file_delete_of_version(before.model_id);
+			mr_files_delete_of_version(before.model_id);
 	}
 	else
 	{
-		if (!mr_version_changes(trigger->tg_trigtuple, trigger->tg_newtuple,
-								desc, &event.old_values.value,
-								&event.new_values.value))
+		if (!mr_versions_changes(trigger->tg_trigtuple, trigger->tg_newtuple,
+								 desc, &event.old_values.value,
+								 &event.new_values.value))
 			return PointerGetDatum(NULL);
-		mr_version_from_row(trigger->tg_newtuple, desc, &after);
+		mr_versions_from_row(trigger->tg_newtuple, desc, &after);
 		event.event = before.stage != after.stage ? "stage" : "update";
 		event.stage = mr_stage_name(after.stage);
 	}
@@ -88,25 +77,19 @@ record_version(FunctionCallInfo fcinfo)
 /*
  * Trigger on modelreg.model_alias: records that an alias moved or went.
  */
-Datum
-modelreg_record_alias(PG_FUNCTION_ARGS)
-{
-	return mr_actor_run_as_owner(fcinfo, MR_ROLE_NONE, NULL, record_alias);
-}
-
 static Datum
 record_alias(FunctionCallInfo fcinfo)
 {
-	TriggerData *trigger = trigger_data(fcinfo);
+	TriggerData *trigger = mr_fired_after_row(fcinfo);
 	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
 	MrAlias		before;
 	MrAlias		after;
 	MrEvent		event = {0};
 
-	mr_alias_from_row(trigger->tg_trigtuple, desc, &before);
+	mr_aliases_from_row(trigger->tg_trigtuple, desc, &before);
 	event.event = "alias";
 	event.alias = before.alias;
-	event.old_values.value = mr_alias_values(&before);
+	event.old_values.value = mr_aliases_values(&before);
 	if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
 	{
 		event.model_id = before.model_id;
@@ -114,11 +97,11 @@ record_alias(FunctionCallInfo fcinfo)
 	}
 	else
 	{
-		mr_alias_from_row(trigger->tg_newtuple, desc, &after);
+		mr_aliases_from_row(trigger->tg_newtuple, desc, &after);
 		if (strcmp(before.model_id, after.model_id) == 0)
 			return PointerGetDatum(NULL);
 		event.model_id = after.model_id;
-		event.new_values.value = mr_alias_values(&after);
+		event.new_values.value = mr_aliases_values(&after);
 	}
 	mr_trail_append_by_key(&before.model_key, &event);
 	return PointerGetDatum(NULL);
@@ -128,75 +111,64 @@ record_alias(FunctionCallInfo fcinfo)
  * Trigger on modelreg.model: records a change of settings, a rename or a
  * deletion, and keeps the copies in the versions.
  */
-Datum
-modelreg_record_model(PG_FUNCTION_ARGS)
-{
-	return mr_actor_run_as_owner(fcinfo, MR_ROLE_NONE, NULL, record_model);
-}
-
 static Datum
 record_model(FunctionCallInfo fcinfo)
 {
-	TriggerData *trigger = trigger_data(fcinfo);
+	TriggerData *trigger = mr_fired_after_row(fcinfo);
 	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
 	MrModel		before;
 	MrModel		model;
 	MrEvent		event = {0};
 	bool		renamed;
 
-	mr_model_from_row(trigger->tg_trigtuple, desc, &before);
+	mr_models_from_row(trigger->tg_trigtuple, desc, &before);
 
 	if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
 	{
 		event.event = "model_delete";
-		event.old_values.value = mr_model_snapshot(trigger->tg_trigtuple, desc);
+		event.old_values.value = mr_models_snapshot(trigger->tg_trigtuple,
+													desc);
 		event.new_values.isnull = true;
 		mr_trail_append(&before, &event);
 		return PointerGetDatum(NULL);
 	}
 
-	if (!mr_model_changes(trigger->tg_trigtuple, trigger->tg_newtuple, desc,
-						  &event.old_values.value, &event.new_values.value))
+	if (!mr_models_changes(trigger->tg_trigtuple, trigger->tg_newtuple, desc,
+						   &event.old_values.value, &event.new_values.value))
 		return PointerGetDatum(NULL);
 
-	if (!mr_model_lock_by_key(&before.key, &model))
+	if (!mr_models_lock_by_key(&before.key, &model))
 		elog(ERROR, "model vanished while it was recorded");
 	renamed = strcmp(before.name, model.name) != 0;
 	if (renamed)
 		mr_identity_adopt(&model);
 	event.event = renamed ? "model_rename" : "model_update";
 	mr_trail_append(&model, &event);
-	mr_model_advance(&model);
+	mr_models_advance(&model);
 
 	if (renamed || before.exclusive_production != model.exclusive_production)
-		mr_model_spread(&model.key);
+		mr_models_spread(&model.key);
 	return PointerGetDatum(NULL);
 }
 
 /*
  * Trigger on modelreg.stage_rule and modelreg.metric_direction.
  */
-Datum
-modelreg_record_setting(PG_FUNCTION_ARGS)
-{
-	return mr_actor_run_as_owner(fcinfo, MR_ROLE_NONE, NULL, record_setting);
-}
-
 static Datum
 record_setting(FunctionCallInfo fcinfo)
 {
-	TriggerData *trigger = trigger_data(fcinfo);
+	TriggerData *trigger = mr_fired_after_row(fcinfo);
 	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
 	MrEvent		event = {0};
 
 	event.event = RelationGetRelationName(trigger->tg_relation);
-	event.old_values.value = mr_setting_snapshot(trigger->tg_trigtuple, desc);
+	event.old_values.value = mr_rules_snapshot(trigger->tg_trigtuple, desc);
 	if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
 		event.new_values.isnull = true;
 	else
 	{
-		event.new_values.value = mr_setting_snapshot(trigger->tg_newtuple,
-													 desc);
+		event.new_values.value = mr_rules_snapshot(trigger->tg_newtuple,
+												   desc);
 		if (DatumGetBool(DirectFunctionCall2(jsonb_eq,
 											 event.old_values.value,
 											 event.new_values.value)))
@@ -206,27 +178,13 @@ record_setting(FunctionCallInfo fcinfo)
 	return PointerGetDatum(NULL);
 }
 
-static TriggerData *
-trigger_data(FunctionCallInfo fcinfo)
-{
-	TriggerData *trigger = (TriggerData *) fcinfo->context;
-
-	if (!mr_arg_trigger_is_ours(fcinfo) ||
-		!TRIGGER_FIRED_AFTER(trigger->tg_event) ||
-		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function was not called by the AFTER ROW trigger that it belongs to")));
-	return trigger;
-}
-
 static Datum
 deletion_values(void)
 {
-	MrCause		cause = mr_actor_cause();
+	MrCause		cause = mr_call_notes.cause;
 
-	return mr_event_deletion_values(cause_names[cause],
-									cause == MR_CAUSE_FORCE ||
-									cause == MR_CAUSE_CLEANUP_FORCED ||
-									cause == MR_CAUSE_MODEL_FORCED);
+	return mr_events_deletion_values(cause_names[cause],
+									 cause == MR_CAUSE_FORCE ||
+									 cause == MR_CAUSE_CLEANUP_FORCED ||
+									 cause == MR_CAUSE_MODEL_FORCED);
 }

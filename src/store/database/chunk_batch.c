@@ -16,9 +16,9 @@
 #include "bytes/fingerprint.h"
 #include "store/bulk.h"
 #include "store/database/chunk_batch.h"
-#include "store/database/chunk_list.h"
 #include "store/database/chunk_share.h"
 #include "store/database/database.h"
+#include "store/database/database_repair.h"
 #include "store/table.h"
 
 /* After chunks that did not shrink, at most so many are not tried. */
@@ -42,7 +42,7 @@ static void write_rests(MrBulk *pieces, bytea *buffer, Rest *rests,
 static int	compare_rests(const void *a, const void *b);
 
 void
-mr_batch_clear(MrBatch *batch)
+mr_chunk_batch_clear(MrBatch *batch)
 {
 	batch->nruns = 0;
 	batch->len = 0;
@@ -53,7 +53,7 @@ mr_batch_clear(MrBatch *batch)
  * whether the batch is full now.
  */
 bool
-mr_batch_add(MrBatch *batch, const char *raw, int32 raw_size)
+mr_chunk_batch_add(MrBatch *batch, const char *raw, int32 raw_size)
 {
 	MrRun	   *run = &batch->runs[batch->nruns++];
 
@@ -65,15 +65,13 @@ mr_batch_add(MrBatch *batch, const char *raw, int32 raw_size)
 
 /*
  * Store the chunks, which the next command can read then: runs have their keys.
- * Where a chunk was found damaged, the new one takes its place for everybody;
- * returns how many were.
+ * Where a chunk was found damaged, the new one takes its place for everybody.
  */
-int
-mr_batch_store(MrBatch *batch, MrShrinkage *shrinkage, MrBulkRing *ring)
+void
+mr_chunk_batch_store(MrBatch *batch, MrShrinkage *shrinkage, MrBulkRing *ring)
 {
 	MemoryContext context;
 	MemoryContext oldcontext;
-	int			healed = 0;
 	int			i;
 
 	CHECK_FOR_INTERRUPTS();
@@ -89,12 +87,11 @@ mr_batch_store(MrBatch *batch, MrShrinkage *shrinkage, MrBulkRing *ring)
 		CommandCounterIncrement();
 	}
 	for (i = 0; i < batch->nruns; i++)
-		if (batch->runs[i].is_damaged &&
-			mr_list_replace(&batch->runs[i].damaged, &batch->runs[i].chunk))
-			healed++;
+		if (batch->runs[i].is_damaged)
+			mr_database_repair_chunk(&batch->runs[i].damaged,
+									 &batch->runs[i].chunk);
 	MemoryContextSwitchTo(oldcontext);
 	MemoryContextDelete(context);
-	return healed;
 }
 
 /*
@@ -104,7 +101,7 @@ mr_batch_store(MrBatch *batch, MrShrinkage *shrinkage, MrBulkRing *ring)
 static bool
 find_chunks(MrBatch *batch)
 {
-	MrShare    *share = mr_share_begin();
+	MrShare    *share = mr_chunk_share_begin();
 	bool		any_new = false;
 	int			i;
 	int			j;
@@ -132,7 +129,8 @@ find_chunks(MrBatch *batch)
 			continue;
 		}
 
-		mr_share_find(share, &run->xxh3, run->raw, run->raw_size, &shared);
+		mr_chunk_share_find(share, &run->xxh3, run->raw, run->raw_size,
+							&shared);
 		run->is_new = !shared.found;
 		run->is_damaged = shared.is_damaged;
 		run->damaged = shared.damaged;
@@ -144,7 +142,7 @@ find_chunks(MrBatch *batch)
 			any_new = true;
 		}
 	}
-	mr_share_end(share);
+	mr_chunk_share_end(share);
 	return any_new;
 }
 
@@ -167,8 +165,8 @@ compress_run(MrRun *run, MrShrinkage *shrinkage)
 	{
 		Size		limit = run->raw_size - (run->raw_size + 7) / 8;
 		char	   *out = palloc(limit + 1);
-		Size		size = mr_compress(mr_guc_compression, run->raw,
-									   run->raw_size, out, limit);
+		Size		size = mr_codec_compress(mr_guc_compression, run->raw,
+											 run->raw_size, out, limit);
 
 		if (size > 0)
 		{

@@ -43,9 +43,9 @@ typedef struct MrShrinkage
 	int			not_tried;		/* how many more to leave alone */
 } MrShrinkage;
 
-extern void mr_batch_clear(MrBatch *batch);
-extern bool mr_batch_add(MrBatch *batch, const char *raw, int32 raw_size);
-extern int	mr_batch_store(MrBatch *batch, MrShrinkage *shrinkage,
-						   struct MrBulkRing *ring);
+extern void mr_chunk_batch_clear(MrBatch *batch);
+extern bool mr_chunk_batch_add(MrBatch *batch, const char *raw, int32 raw_size);
+extern void mr_chunk_batch_store(MrBatch *batch, MrShrinkage *shrinkage,
+								 struct MrBulkRing *ring);
 
 #endif							/* MR_CHUNK_BATCH_H */

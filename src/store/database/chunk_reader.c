@@ -44,16 +44,16 @@ static bool check_chunk(MrChunkReader *reader, const MrChunk *chunk);
 static bool read_piece(MrChunkReader *reader, HeapTuple tuple,
 					   const char **data, Size *len);
 static bool read_pieces(MrChunkReader *reader, char *buffer);
-static char *reserve(MrChunkReader *reader, char **buffer, Size *size,
-					 Size wanted);
+static char *reserve_buffer(MrChunkReader *reader, char **buffer, Size *size,
+							Size wanted);
 static void close_chunk(MrChunkReader *reader);
-static bool damaged(MrChunkReader *reader, const char *what);
+static bool bad_chunk(MrChunkReader *reader, const char *what);
 
 /*
  * Read a row of modelreg.chunk.  Returns false if a column is null.
  */
 bool
-mr_chunk_from_row(Relation rel, HeapTuple tuple, MrChunk *chunk)
+mr_chunk_reader_row(Relation rel, HeapTuple tuple, MrChunk *chunk)
 {
 	Datum		values[CHUNK_COLUMNS];
 
@@ -110,7 +110,8 @@ mr_chunk_reader_end(MrChunkReader *reader)
  * Look up a chunk by its key.  Returns false at damage.
  */
 bool
-mr_chunk_find(MrChunkReader *reader, const pg_uuid_t *key, MrChunk *chunk)
+mr_chunk_reader_find(MrChunkReader *reader, const pg_uuid_t *key,
+					 MrChunk *chunk)
 {
 	MemoryContext oldcontext;
 	pg_uuid_t	wanted = *key;
@@ -126,18 +127,18 @@ mr_chunk_find(MrChunkReader *reader, const pg_uuid_t *key, MrChunk *chunk)
 						 UUIDPGetDatum(&wanted), reader->snapshot);
 	tuple = systable_getnext_ordered(scan, ForwardScanDirection);
 	found = tuple != NULL;
-	complete = found && mr_chunk_from_row(reader->chunks.rel, tuple, chunk);
+	complete = found && mr_chunk_reader_row(reader->chunks.rel, tuple, chunk);
 	twice = found &&
 		systable_getnext_ordered(scan, ForwardScanDirection) != NULL;
 	systable_endscan_ordered(scan);
 	MemoryContextSwitchTo(oldcontext);
 
 	if (!found)
-		return damaged(reader, "has no row in modelreg.chunk");
+		return bad_chunk(reader, "has no row in modelreg.chunk");
 	if (!complete)
-		return damaged(reader, "has a null column in modelreg.chunk");
+		return bad_chunk(reader, "has a null column in modelreg.chunk");
 	if (twice)
-		return damaged(reader, "has two rows in modelreg.chunk");
+		return bad_chunk(reader, "has two rows in modelreg.chunk");
 	return true;
 }
 
@@ -146,7 +147,8 @@ mr_chunk_find(MrChunkReader *reader, const pg_uuid_t *key, MrChunk *chunk)
  * one on, which the chunk must have.  Returns false at damage.
  */
 bool
-mr_chunk_open(MrChunkReader *reader, const MrChunk *chunk, int32 first_piece)
+mr_chunk_reader_open(MrChunkReader *reader, const MrChunk *chunk,
+					 int32 first_piece)
 {
 	MemoryContext oldcontext;
 
@@ -178,7 +180,7 @@ mr_chunk_open(MrChunkReader *reader, const MrChunk *chunk, int32 first_piece)
  * stays pinned until the next call.  Returns false at the end, or at damage.
  */
 bool
-mr_chunk_next(MrChunkReader *reader, const char **data, Size *len)
+mr_chunk_reader_next(MrChunkReader *reader, const char **data, Size *len)
 {
 	MemoryContext oldcontext = MemoryContextSwitchTo(reader->per_chunk);
 	HeapTuple	tuple;
@@ -191,7 +193,7 @@ mr_chunk_next(MrChunkReader *reader, const char **data, Size *len)
 	{
 		found = false;
 		if (reader->len < reader->chunk.stored_size)
-			damaged(reader, psprintf("lacks piece %d", reader->piece_no));
+			bad_chunk(reader, psprintf("lacks piece %d", reader->piece_no));
 	}
 	MemoryContextSwitchTo(oldcontext);
 	return found;
@@ -203,11 +205,11 @@ mr_chunk_next(MrChunkReader *reader, const char **data, Size *len)
  * chunk's XXH3.  Returns false at damage.
  */
 bool
-mr_chunk_whole(MrChunkReader *reader, bool check, const char **data)
+mr_chunk_reader_whole(MrChunkReader *reader, bool check, const char **data)
 {
 	MrChunk    *chunk = &reader->chunk;
-	char	   *raw = reserve(reader, &reader->raw, &reader->raw_size,
-							  chunk->raw_size);
+	char	   *raw = reserve_buffer(reader, &reader->raw, &reader->raw_size,
+									 chunk->raw_size);
 
 	if (chunk->codec == MR_CODEC_NONE)
 	{
@@ -216,16 +218,16 @@ mr_chunk_whole(MrChunkReader *reader, bool check, const char **data)
 	}
 	else
 	{
-		char	   *stored = reserve(reader, &reader->stored,
-									 &reader->stored_size, chunk->stored_size);
+		char	   *stored = reserve_buffer(reader, &reader->stored,
+											&reader->stored_size, chunk->stored_size);
 
 		if (!read_pieces(reader, stored))
 			return false;
-		if (!mr_decompress(chunk->codec, stored, chunk->stored_size, raw,
-						   chunk->raw_size))
-			return damaged(reader,
-						   psprintf("cannot be decompressed with %s",
-									mr_codec_name(chunk->codec)));
+		if (!mr_codec_decompress(chunk->codec, stored, chunk->stored_size, raw,
+								 chunk->raw_size))
+			return bad_chunk(reader,
+							 psprintf("cannot be decompressed with %s",
+									  mr_codec_name(chunk->codec)));
 	}
 
 	if (check)
@@ -234,7 +236,7 @@ mr_chunk_whole(MrChunkReader *reader, bool check, const char **data)
 
 		mr_fingerprint(raw, chunk->raw_size, &xxh3);
 		if (memcmp(&xxh3, &chunk->xxh3, UUID_LEN) != 0)
-			return damaged(reader, "does not match its checksum");
+			return bad_chunk(reader, "does not match its checksum");
 	}
 	*data = raw;
 	return true;
@@ -245,7 +247,7 @@ mr_chunk_whole(MrChunkReader *reader, bool check, const char **data)
  * read; the problem is valid until the next, and NULL if there is none.
  */
 MrHealth
-mr_chunk_health(MrChunkReader *reader, const char **problem)
+mr_chunk_reader_health(MrChunkReader *reader, const char **problem)
 {
 	*problem = reader->problem;
 	return reader->health;
@@ -256,13 +258,14 @@ mr_chunk_health(MrChunkReader *reader, const char **problem)
  * unless it is damaged.
  */
 MrHealth
-mr_chunk_check(MrChunkReader *reader, const pg_uuid_t *key, MrChunk *chunk)
+mr_chunk_reader_check(MrChunkReader *reader, const pg_uuid_t *key,
+					  MrChunk *chunk)
 {
 	const char *data;
 
-	(void) (mr_chunk_find(reader, key, chunk) &&
-			mr_chunk_open(reader, chunk, 0) &&
-			mr_chunk_whole(reader, true, &data));
+	(void) (mr_chunk_reader_find(reader, key, chunk) &&
+			mr_chunk_reader_open(reader, chunk, 0) &&
+			mr_chunk_reader_whole(reader, true, &data));
 	return reader->health;
 }
 
@@ -273,14 +276,14 @@ static bool
 check_chunk(MrChunkReader *reader, const MrChunk *chunk)
 {
 	if (!mr_codec_is_known(chunk->codec))
-		return damaged(reader,
-					   psprintf("is stored with codec %d, which is not supported",
-								chunk->codec));
+		return bad_chunk(reader,
+						 psprintf("is stored with codec %d, which is not supported",
+								  chunk->codec));
 	if (!mr_codec_is_built_in(chunk->codec))
 	{
-		damaged(reader,
-				psprintf("is compressed with %s, which this build of modelreg has not",
-						 mr_codec_name(chunk->codec)));
+		bad_chunk(reader,
+				  psprintf("is compressed with %s, which this build of modelreg has not",
+						   mr_codec_name(chunk->codec)));
 		reader->health = MR_UNREADABLE;
 		return false;
 	}
@@ -288,9 +291,9 @@ check_chunk(MrChunkReader *reader, const MrChunk *chunk)
 		chunk->stored_size <= 0 || chunk->stored_size > chunk->raw_size ||
 		(chunk->codec == MR_CODEC_NONE &&
 		 chunk->stored_size != chunk->raw_size))
-		return damaged(reader,
-					   psprintf("cannot have %d bytes, and %d as stored",
-								chunk->raw_size, chunk->stored_size));
+		return bad_chunk(reader,
+						 psprintf("cannot have %d bytes, and %d as stored",
+								  chunk->raw_size, chunk->stored_size));
 	return true;
 }
 
@@ -305,27 +308,27 @@ read_piece(MrChunkReader *reader, HeapTuple tuple, const char **data,
 	struct varlena *piece;
 
 	if (!mr_table_columns(reader->pieces.rel, tuple, PIECE_COLUMNS, values))
-		return damaged(reader, psprintf("has a null column in piece %d",
-										reader->piece_no));
+		return bad_chunk(reader, psprintf("has a null column in piece %d",
+										  reader->piece_no));
 	piece_no = DatumGetInt32(values[PIECE_PIECE_NO - 1]);
 	piece = (struct varlena *) DatumGetPointer(values[PIECE_DATA - 1]);
 
 	if (piece_no < reader->piece_no)
-		return damaged(reader, psprintf("has an extra piece %d", piece_no));
+		return bad_chunk(reader, psprintf("has an extra piece %d", piece_no));
 	if (left == 0)
-		return damaged(reader, psprintf("has a piece %d beyond its %d bytes",
-										piece_no, reader->chunk.stored_size));
+		return bad_chunk(reader, psprintf("has a piece %d beyond its %d bytes",
+										  piece_no, reader->chunk.stored_size));
 	if (piece_no > reader->piece_no)
-		return damaged(reader, psprintf("lacks piece %d", reader->piece_no));
+		return bad_chunk(reader, psprintf("lacks piece %d", reader->piece_no));
 	if (VARATT_IS_EXTERNAL(piece) || VARATT_IS_COMPRESSED(piece))
-		return damaged(reader,
-					   psprintf("has piece %d compressed or out of line",
-								piece_no));
+		return bad_chunk(reader,
+						 psprintf("has piece %d compressed or out of line",
+								  piece_no));
 	if (VARSIZE_ANY_EXHDR(piece) != expected_len)
-		return damaged(reader,
-					   psprintf("has %zu bytes in piece %d instead of %d",
-								(Size) VARSIZE_ANY_EXHDR(piece), piece_no,
-								expected_len));
+		return bad_chunk(reader,
+						 psprintf("has %zu bytes in piece %d instead of %d",
+								  (Size) VARSIZE_ANY_EXHDR(piece), piece_no,
+								  expected_len));
 
 	reader->len += expected_len;
 	reader->piece_no++;
@@ -343,7 +346,7 @@ read_pieces(MrChunkReader *reader, char *buffer)
 	const char *data;
 	Size		len;
 
-	while (mr_chunk_next(reader, &data, &len))
+	while (mr_chunk_reader_next(reader, &data, &len))
 	{
 		memcpy(buffer, data, len);
 		buffer += len;
@@ -355,7 +358,7 @@ read_pieces(MrChunkReader *reader, char *buffer)
  * See that a buffer is large enough.
  */
 static char *
-reserve(MrChunkReader *reader, char **buffer, Size *size, Size wanted)
+reserve_buffer(MrChunkReader *reader, char **buffer, Size *size, Size wanted)
 {
 	if (*size < wanted)
 	{
@@ -382,7 +385,7 @@ close_chunk(MrChunkReader *reader)
  * Remember what is wrong with the chunk.  Returns false.
  */
 static bool
-damaged(MrChunkReader *reader, const char *what)
+bad_chunk(MrChunkReader *reader, const char *what)
 {
 	reader->health = MR_DAMAGED;
 	reader->problem = MemoryContextStrdup(reader->per_chunk, what);

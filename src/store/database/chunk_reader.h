@@ -23,19 +23,22 @@ typedef struct MrChunk
 	pg_uuid_t	xxh3;			/* of the bytes as registered */
 } MrChunk;
 
-extern bool mr_chunk_from_row(Relation rel, HeapTuple tuple, MrChunk *chunk);
+extern bool mr_chunk_reader_row(Relation rel, HeapTuple tuple, MrChunk *chunk);
 
 extern MrChunkReader *mr_chunk_reader_begin(Snapshot snapshot);
 extern void mr_chunk_reader_end(MrChunkReader *reader);
-extern bool mr_chunk_find(MrChunkReader *reader, const pg_uuid_t *key,
-						  MrChunk *chunk);
-extern bool mr_chunk_open(MrChunkReader *reader, const MrChunk *chunk,
-						  int32 first_piece);
-extern bool mr_chunk_next(MrChunkReader *reader, const char **data, Size *len);
-extern bool mr_chunk_whole(MrChunkReader *reader, bool check,
-						   const char **data);
-extern MrHealth mr_chunk_health(MrChunkReader *reader, const char **problem);
-extern MrHealth mr_chunk_check(MrChunkReader *reader, const pg_uuid_t *key,
-							   MrChunk *chunk);
+extern bool mr_chunk_reader_find(MrChunkReader *reader, const pg_uuid_t *key,
+								 MrChunk *chunk);
+extern bool mr_chunk_reader_open(MrChunkReader *reader, const MrChunk *chunk,
+								 int32 first_piece);
+extern bool mr_chunk_reader_next(MrChunkReader *reader, const char **data,
+								 Size *len);
+extern bool mr_chunk_reader_whole(MrChunkReader *reader, bool check,
+								  const char **data);
+extern MrHealth mr_chunk_reader_health(MrChunkReader *reader,
+									   const char **problem);
+extern MrHealth mr_chunk_reader_check(MrChunkReader *reader,
+									  const pg_uuid_t *key,
+									  MrChunk *chunk);
 
 #endif							/* MR_CHUNK_READER_H */

@@ -43,10 +43,10 @@ struct MrShare
 	MrChunkReader *reader;
 };
 
-static Comparison compare(MrShare *share, const MrChunk *chunk,
-						  const char *raw);
-static bool equals(MrShare *share, const MrChunk *chunk, const char *raw);
-static bool lock_chunk(MrShare *share, HeapTuple tuple);
+static Comparison compare_chunk(MrShare *share, const MrChunk *chunk,
+								const char *raw);
+static bool chunk_equals(MrShare *share, const MrChunk *chunk, const char *raw);
+static bool share_chunk(MrShare *share, HeapTuple tuple);
 
 /*
  * Begin to look for chunks, as of now; what the transaction has written is
@@ -56,7 +56,7 @@ static bool lock_chunk(MrShare *share, HeapTuple tuple);
  * transaction could not read what it registers.
  */
 MrShare *
-mr_share_begin(void)
+mr_chunk_share_begin(void)
 {
 	MemoryContext context;
 	MemoryContext oldcontext;
@@ -85,8 +85,8 @@ mr_share_begin(void)
  * Look for a chunk with these bytes and this XXH3.
  */
 void
-mr_share_find(MrShare *share, const pg_uuid_t *xxh3, const char *raw,
-			  int32 raw_size, MrShared *shared)
+mr_chunk_share_find(MrShare *share, const pg_uuid_t *xxh3, const char *raw,
+					int32 raw_size, MrShared *shared)
 {
 	MemoryContext oldcontext;
 	pg_uuid_t	key = *xxh3;
@@ -105,13 +105,13 @@ mr_share_find(MrShare *share, const pg_uuid_t *xxh3, const char *raw,
 	{
 		MrChunk		chunk;
 
-		if (!mr_chunk_from_row(share->by_xxh3.rel, tuple, &chunk) ||
+		if (!mr_chunk_reader_row(share->by_xxh3.rel, tuple, &chunk) ||
 			chunk.raw_size != raw_size)
 			continue;
-		switch (compare(share, &chunk, raw))
+		switch (compare_chunk(share, &chunk, raw))
 		{
 			case IS_EQUAL:
-				shared->found = lock_chunk(share, tuple);
+				shared->found = share_chunk(share, tuple);
 				shared->chunk = chunk.chunk;
 				break;
 			case IS_DAMAGED:
@@ -131,7 +131,7 @@ mr_share_find(MrShare *share, const pg_uuid_t *xxh3, const char *raw,
  * Free everything but the locks.
  */
 void
-mr_share_end(MrShare *share)
+mr_chunk_share_end(MrShare *share)
 {
 	mr_chunk_reader_end(share->reader);
 	ExecDropSingleTupleTableSlot(share->slot);
@@ -141,40 +141,40 @@ mr_share_end(MrShare *share)
 }
 
 static Comparison
-compare(MrShare *share, const MrChunk *chunk, const char *raw)
+compare_chunk(MrShare *share, const MrChunk *chunk, const char *raw)
 {
 	const char *data;
 	const char *problem;
 
-	if (equals(share, chunk, raw))
+	if (chunk_equals(share, chunk, raw))
 		return IS_EQUAL;
-	if (mr_chunk_open(share->reader, chunk, 0) &&
-		mr_chunk_whole(share->reader, true, &data))
+	if (mr_chunk_reader_open(share->reader, chunk, 0) &&
+		mr_chunk_reader_whole(share->reader, true, &data))
 		return IS_OTHER;
-	return mr_chunk_health(share->reader, &problem) == MR_DAMAGED ?
+	return mr_chunk_reader_health(share->reader, &problem) == MR_DAMAGED ?
 		IS_DAMAGED : IS_OTHER;
 }
 
 static bool
-equals(MrShare *share, const MrChunk *chunk, const char *raw)
+chunk_equals(MrShare *share, const MrChunk *chunk, const char *raw)
 {
 	const char *data;
 	const char *problem;
 	Size		len;
 
-	if (!mr_chunk_open(share->reader, chunk, 0))
+	if (!mr_chunk_reader_open(share->reader, chunk, 0))
 		return false;
 	if (chunk->codec != MR_CODEC_NONE)
-		return mr_chunk_whole(share->reader, false, &data) &&
+		return mr_chunk_reader_whole(share->reader, false, &data) &&
 			memcmp(data, raw, chunk->raw_size) == 0;
 
-	while (mr_chunk_next(share->reader, &data, &len))
+	while (mr_chunk_reader_next(share->reader, &data, &len))
 	{
 		if (memcmp(data, raw, len) != 0)
 			return false;
 		raw += len;
 	}
-	return mr_chunk_health(share->reader, &problem) == MR_WHOLE;
+	return mr_chunk_reader_health(share->reader, &problem) == MR_WHOLE;
 }
 
 /*
@@ -182,7 +182,7 @@ equals(MrShare *share, const MrChunk *chunk, const char *raw)
  * has written itself needs no lock.
  */
 static bool
-lock_chunk(MrShare *share, HeapTuple tuple)
+share_chunk(MrShare *share, HeapTuple tuple)
 {
 	TransactionId writer = HeapTupleHeaderGetXmin(tuple->t_data);
 	TM_FailureData failure;

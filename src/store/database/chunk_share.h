@@ -17,9 +17,10 @@ typedef struct MrShared
 	pg_uuid_t	damaged;		/* as this chunk */
 } MrShared;
 
-extern MrShare *mr_share_begin(void);
-extern void mr_share_find(MrShare *share, const pg_uuid_t *xxh3,
-						  const char *raw, int32 raw_size, MrShared *shared);
-extern void mr_share_end(MrShare *share);
+extern MrShare *mr_chunk_share_begin(void);
+extern void mr_chunk_share_find(MrShare *share, const pg_uuid_t *xxh3,
+								const char *raw, int32 raw_size,
+								MrShared *shared);
+extern void mr_chunk_share_end(MrShare *share);
 
 #endif							/* MR_CHUNK_SHARE_H */

@@ -28,7 +28,6 @@ const MrStorage mr_storage_database = {
 	.write_finish = mr_database_write_finish,
 	.write_matches = mr_database_write_matches,
 	.write_end = mr_database_write_end,
-	.write_healed = mr_database_write_healed,
 	.write_free = mr_database_write_free,
 	.write_copy = mr_database_write_copy,
 	.write_suspend = mr_database_write_suspend,
@@ -38,7 +37,7 @@ const MrStorage mr_storage_database = {
 	.read_next = mr_database_read_next,
 	.read_health = mr_database_read_health,
 	.read_end = mr_database_read_end,
-	.repair = mr_database_repair,
+	.repair = mr_database_repair_content,
 	.remove = mr_database_remove,
 	.orphans = mr_database_orphans
 };

@@ -9,14 +9,6 @@
 /* Every piece of a chunk but the last has this size; see chunk_piece. */
 #define PIECE_SIZE 8096
 
-/* Columns of the tables that refer to contents */
-enum
-{
-	ARTIFACT_CONTENT = 4,
-	UPLOAD_UPLOAD_ID = 1,
-	DISCARDED_CONTENT = 1
-};
-
 /* Columns of modelreg.artifact_chunk */
 enum
 {
@@ -47,7 +39,9 @@ enum
 	PIECE_COLUMNS = PIECE_DATA
 };
 
-/* The callbacks of storage.h, each in the file that its name ends with */
+extern const MrStorage mr_storage_database;
+
+/* The callbacks of storage.h, each in the file that its name begins with */
 extern MrStorageWriter *mr_database_write_begin(const pg_uuid_t *content);
 extern void mr_database_write(MrStorageWriter *writer, const char *data,
 							  Size len);
@@ -55,7 +49,6 @@ extern void mr_database_write_finish(MrStorageWriter *writer);
 extern bool mr_database_write_matches(MrStorageWriter *writer,
 									  const pg_uuid_t *content);
 extern void mr_database_write_end(MrStorageWriter *writer);
-extern int64 mr_database_write_healed(MrStorageWriter *writer);
 extern void mr_database_write_free(MrStorageWriter *writer);
 extern MrStorageWriter *mr_database_write_copy(MrStorageWriter *writer);
 extern bytea *mr_database_write_suspend(MrStorageWriter *writer);
@@ -74,11 +67,10 @@ extern MrHealth mr_database_read_health(MrStorageReader *reader,
 										const char **problem);
 extern void mr_database_read_end(MrStorageReader *reader);
 
-extern int64 mr_database_repair(const pg_uuid_t *damaged,
-								const pg_uuid_t *whole);
+extern void mr_database_repair_content(const pg_uuid_t *damaged,
+									   const pg_uuid_t *whole);
 extern bool mr_database_remove(const pg_uuid_t *content, int64 *bytes);
 
-extern void mr_database_orphans(Snapshot snapshot, MrStorageReport report,
-								void *arg);
+extern void mr_database_orphans(MrStorageReport report, void *arg);
 
 #endif							/* MR_DATABASE_H */

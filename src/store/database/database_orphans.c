@@ -7,252 +7,109 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
-#include "access/table.h"
 #include "miscadmin.h"
-#include "utils/fmgroids.h"
-#include "utils/hsearch.h"
-#include "utils/memutils.h"
-#include "utils/uuid.h"
+#include "utils/guc.h"
 
-#include "base/compat.h"
+#include "base/sql.h"
 #include "base/uuid7.h"
 #include "store/database/database.h"
-#include "store/storage.h"
-#include "store/table.h"
 
-/* A chunk, as seen from both sides */
-typedef struct ChunkSeen
-{
-	pg_uuid_t	chunk;			/* hash key */
-	bool		listed;			/* an artifact_chunk refers to it */
-	bool		stored;			/* it has a row in modelreg.chunk */
-} ChunkSeen;
+/* Contents that have a list, but that nothing refers to */
+static MrStatement unknown_contents = {
+	"SELECT DISTINCT l.content FROM modelreg.artifact_chunk AS l"
+	" WHERE NOT EXISTS (SELECT FROM modelreg.artifact AS a"
+	" WHERE a.content = l.content)"
+	" AND NOT EXISTS (SELECT FROM modelreg.upload AS u"
+	" WHERE u.upload_id = l.content)"
+	" AND NOT EXISTS (SELECT FROM modelreg.discarded_content AS d"
+	" WHERE d.content = l.content)"
+};
 
-/* The search, with what it has seen so far */
-typedef struct OrphanSearch
-{
-	Snapshot	snapshot;
-	MrStorageReport report;		/* takes what is found, with arg */
-	void	   *arg;
-	HTAB	   *contents;		/* keys of contents */
-	HTAB	   *chunks;			/* ChunkSeens */
-} OrphanSearch;
-
-static void read_contents(OrphanSearch *search, const char *table,
-						  int column);
-static void read_lists(OrphanSearch *search);
-static void read_chunks(OrphanSearch *search);
-static void read_pieces(OrphanSearch *search);
-static HTAB *create_hash(const char *name, Size keysize, Size entrysize);
-static ChunkSeen *enter_chunk(OrphanSearch *search, const pg_uuid_t *chunk);
-static pg_uuid_t *get_uuid(Relation rel, HeapTuple tuple, int column);
+/* Chunks that are on no list */
+static MrStatement unlisted_chunks = {
+	"SELECT c.chunk FROM modelreg.chunk AS c WHERE NOT EXISTS"
+	" (SELECT FROM modelreg.artifact_chunk AS l WHERE l.chunk = c.chunk)"
+};
 
 /*
- * Report what belongs to nothing.  Holds some 50 bytes for each chunk.
+ * Chunks that have pieces but no row.  The pieces are all the bytes that there
+ * are, so the index is asked once for each gap between two chunks whether there
+ * are any, and again only behind what was found.  The two keys that bound all
+ * gaps are looked for apart.
+ */
+#define LEAST_UUID "'00000000-0000-0000-0000-000000000000'::uuid"
+#define GREATEST_UUID "'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid"
+#define FIRST_PIECE_BETWEEN(gap) \
+	"(SELECT p.chunk FROM modelreg.chunk_piece AS p" \
+	" WHERE p.chunk > " gap ".chunk AND p.chunk < " gap ".next" \
+	" ORDER BY p.chunk LIMIT 1)"
+
+static MrStatement unknown_pieces = {
+	"WITH RECURSIVE gap AS ("
+	"SELECT b.chunk, lead(b.chunk, 1, " GREATEST_UUID ")"
+	" OVER (ORDER BY b.chunk) AS next"
+	" FROM (SELECT " LEAST_UUID " AS chunk"
+	" UNION ALL SELECT c.chunk FROM modelreg.chunk AS c) AS b"
+	"), orphan AS ("
+	"SELECT f.chunk, gap.next FROM gap"
+	" CROSS JOIN LATERAL " FIRST_PIECE_BETWEEN("gap") " AS f"
+	" UNION ALL "
+	"SELECT f.chunk, orphan.next FROM orphan"
+	" CROSS JOIN LATERAL " FIRST_PIECE_BETWEEN("orphan") " AS f"
+	") SELECT chunk FROM orphan"
+	" UNION SELECT p.chunk FROM modelreg.chunk_piece AS p"
+	" WHERE p.chunk IN (" LEAST_UUID ", " GREATEST_UUID ")"
+	" AND NOT EXISTS"
+	" (SELECT FROM modelreg.chunk AS c WHERE c.chunk = p.chunk)"
+};
+
+/* Rows that are taken from a cursor at a time */
+#define FETCH_ORPHANS 1000
+
+static void report_keys(MrStatement *statement, const char *problem,
+						MrStorageReport report, void *arg);
+
+/*
+ * Report what belongs to nothing, by the active snapshot.
  */
 void
-mr_database_orphans(Snapshot snapshot, MrStorageReport report, void *arg)
+mr_database_orphans(MrStorageReport report, void *arg)
 {
-	OrphanSearch search = {snapshot, report, arg};
-	MemoryContext context;
-	MemoryContext oldcontext;
+	/* until the call ends: merge joins spill nothing, and to compile is dear */
+	(void) set_config_option("enable_hashjoin", "off", PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
 
-	context = AllocSetContextCreate(CurrentMemoryContext, "modelreg orphans",
-									ALLOCSET_DEFAULT_SIZES);
-	oldcontext = MemoryContextSwitchTo(context);
-
-	search.contents = create_hash("modelreg contents", sizeof(pg_uuid_t),
-								  sizeof(pg_uuid_t));
-	search.chunks = create_hash("modelreg chunks", sizeof(pg_uuid_t),
-								sizeof(ChunkSeen));
-	read_contents(&search, "artifact", ARTIFACT_CONTENT);
-	read_contents(&search, "upload", UPLOAD_UPLOAD_ID);
-	read_contents(&search, "discarded_content", DISCARDED_CONTENT);
-	read_lists(&search);
-	read_chunks(&search);
-	read_pieces(&search);
-
-	MemoryContextSwitchTo(oldcontext);
-	MemoryContextDelete(context);
+	report_keys(&unknown_contents,
+				"content %s has chunks but is that of no artifact", report, arg);
+	report_keys(&unlisted_chunks, "chunk %s is part of no artifact", report,
+				arg);
+	report_keys(&unknown_pieces,
+				"chunk %s has pieces but no row in modelreg.chunk", report, arg);
 }
 
-/*
- * Collect the contents that a table refers to.
- */
 static void
-read_contents(OrphanSearch *search, const char *table, int column)
+report_keys(MrStatement *statement, const char *problem,
+			MrStorageReport report, void *arg)
 {
-	Relation	rel = mr_table_open(table, AccessShareLock);
-	SysScanDesc scan;
-	HeapTuple	tuple;
-
-	scan = systable_beginscan(rel, InvalidOid, false, search->snapshot, 0,
-							  NULL);
-	while ((tuple = systable_getnext(scan)) != NULL)
-	{
-		const pg_uuid_t *content = get_uuid(rel, tuple, column);
-
-		CHECK_FOR_INTERRUPTS();
-		if (content != NULL)
-			hash_search(search->contents, content, HASH_ENTER, NULL);
-	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-}
-
-/*
- * Collect the chunks that are listed.  Reports lists of contents that nothing
- * refers to.
- */
-static void
-read_lists(OrphanSearch *search)
-{
-	Relation	rel = mr_table_open("artifact_chunk", AccessShareLock);
-	SysScanDesc scan;
-	HeapTuple	tuple;
-
-	scan = systable_beginscan(rel, InvalidOid, false, search->snapshot, 0,
-							  NULL);
-	while ((tuple = systable_getnext(scan)) != NULL)
-	{
-		const pg_uuid_t *content = get_uuid(rel, tuple, LIST_CONTENT);
-		pg_uuid_t  *chunk = get_uuid(rel, tuple, LIST_CHUNK);
-		bool		found;
-
-		CHECK_FOR_INTERRUPTS();
-		if (content != NULL)
-		{
-			/* Once reported, a content is entered and so not repeated. */
-			hash_search(search->contents, content, HASH_ENTER, &found);
-			if (!found)
-				search->report(search->arg,
-							   psprintf("content %s has chunks but is that of no artifact",
-										mr_uuid_text(content)));
-		}
-		if (chunk != NULL)
-			enter_chunk(search, chunk)->listed = true;
-	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-}
-
-/*
- * Collect the chunks that are stored.  Reports those that are on no list.
- */
-static void
-read_chunks(OrphanSearch *search)
-{
-	Relation	rel = mr_table_open("chunk", AccessShareLock);
-	SysScanDesc scan;
-	HeapTuple	tuple;
-
-	scan = systable_beginscan(rel, InvalidOid, false, search->snapshot, 0,
-							  NULL);
-	while ((tuple = systable_getnext(scan)) != NULL)
-	{
-		pg_uuid_t  *chunk = get_uuid(rel, tuple, CHUNK_CHUNK);
-		ChunkSeen  *seen;
-
-		CHECK_FOR_INTERRUPTS();
-		if (chunk == NULL)
-			continue;
-		seen = enter_chunk(search, chunk);
-		if (!seen->listed && !seen->stored)
-			search->report(search->arg,
-						   psprintf("chunk %s is part of no artifact",
-									mr_uuid_text(chunk)));
-		seen->stored = true;
-	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-}
-
-/*
- * Report pieces of chunks that are not stored.  The pieces are all the bytes
- * that there are, so look only at the first of each chunk, jumping from chunk
- * to chunk in the index.
- */
-static void
-read_pieces(OrphanSearch *search)
-{
-	MrIndexedTable pieces = mr_table_open_indexed("chunk_piece", NULL,
-												  AccessShareLock);
-	StrategyNumber strategy = BTGreaterEqualStrategyNumber;
-	RegProcedure procedure = F_UUID_GE;
-	pg_uuid_t	last = MR_UUID_NIL;
-	pg_uuid_t  *chunk;
+	Portal		cursor = mr_sql_open(statement, MR_NO_VALUES);
+	uint64		fetched;
 
 	do
 	{
-		SysScanDesc scan;
-		HeapTuple	tuple;
+		MrRows		rows = mr_sql_fetch(cursor, FETCH_ORPHANS);
 
 		CHECK_FOR_INTERRUPTS();
-		scan = mr_table_scan(&pieces, strategy, procedure,
-							 UUIDPGetDatum(&last), search->snapshot);
-		tuple = systable_getnext_ordered(scan, ForwardScanDirection);
-		chunk = tuple ? get_uuid(pieces.rel, tuple, PIECE_CHUNK) : NULL;
-		if (chunk != NULL)
+		fetched = rows.count;
+		while (mr_sql_next(&rows))
 		{
-			ChunkSeen  *seen = hash_search(search->chunks, chunk, HASH_FIND,
-										   NULL);
+			pg_uuid_t	key = mr_sql_uuid(&rows, 1);
+			char	   *line = psprintf(problem, mr_uuid7_text(&key));
 
-			if (seen == NULL || !seen->stored)
-				search->report(search->arg,
-							   psprintf("chunk %s has pieces but no row in modelreg.chunk",
-										mr_uuid_text(chunk)));
-			last = *chunk;
-			strategy = BTGreaterStrategyNumber;
-			procedure = F_UUID_GT;
+			report(arg, line);
+			pfree(line);
 		}
-		systable_endscan_ordered(scan);
-	} while (chunk != NULL);
-
-	mr_table_close_indexed(&pieces);
-}
-
-/*
- * Create a hash table in the current memory context.
- */
-static HTAB *
-create_hash(const char *name, Size keysize, Size entrysize)
-{
-	HASHCTL		ctl = {0};
-
-	ctl.keysize = keysize;
-	ctl.entrysize = entrysize;
-	ctl.hcxt = CurrentMemoryContext;
-	return hash_create(name, 1024, &ctl,
-					   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-}
-
-/*
- * Find or enter a chunk.
- */
-static ChunkSeen *
-enter_chunk(OrphanSearch *search, const pg_uuid_t *chunk)
-{
-	bool		found;
-	ChunkSeen  *seen = hash_search(search->chunks, chunk, HASH_ENTER, &found);
-
-	if (!found)
-	{
-		seen->listed = false;
-		seen->stored = false;
-	}
-	return seen;
-}
-
-/*
- * Get a column that is a UUID, or NULL.
- */
-static pg_uuid_t *
-get_uuid(Relation rel, HeapTuple tuple, int column)
-{
-	bool		isnull;
-	Datum		datum = heap_getattr(tuple, column, RelationGetDescr(rel),
-									 &isnull);
-
-	return isnull ? NULL : DatumGetUUIDP(datum);
+	} while (fetched > 0);
+	SPI_cursor_close(cursor);
 }

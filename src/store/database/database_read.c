@@ -39,15 +39,16 @@ struct MrStorageReader
 	int32		skip;			/* bytes at its beginning not asked for */
 };
 
-static void seek(MrStorageReader *reader, uint64 byte_offset,
-				 Snapshot snapshot);
+static void seek_chunk(MrStorageReader *reader, uint64 byte_offset,
+					   Snapshot snapshot);
 static bool read_list(MrStorageReader *reader, pg_uuid_t *chunk);
 static bool begin_chunk(MrStorageReader *reader, const pg_uuid_t *key,
 						const char **data, Size *len);
-static bool read_piece(MrStorageReader *reader, const char **data, Size *len);
+static bool read_piece_of_chunk(MrStorageReader *reader, const char **data,
+								Size *len);
 static void finish_chunk(MrStorageReader *reader);
 static bool chunk_damaged(MrStorageReader *reader);
-static bool damaged(MrStorageReader *reader, const char *what);
+static bool bad_content(MrStorageReader *reader, const char *what);
 
 /*
  * Begin to read a content at byte_offset, in a child of the current memory
@@ -78,7 +79,7 @@ mr_database_read_begin(const pg_uuid_t *content, uint64 expected_size,
 										  AccessShareLock);
 	reader->chunks = mr_chunk_reader_begin(snapshot);
 	if (byte_offset > 0)
-		seek(reader, byte_offset, snapshot);
+		seek_chunk(reader, byte_offset, snapshot);
 	/* from the start means from the first entry, wherever that says it is */
 	first_offset = reader->chunk_offset;
 	if (first_offset == 0)
@@ -105,7 +106,7 @@ mr_database_read_next(MrStorageReader *reader, const char **data, Size *len)
 
 		if (reader->in_chunk)
 		{
-			if (read_piece(reader, data, len))
+			if (read_piece_of_chunk(reader, data, len))
 				return true;
 		}
 		else if (read_list(reader, &chunk) &&
@@ -142,7 +143,7 @@ mr_database_read_end(MrStorageReader *reader)
  * before is found, and reading will tell.
  */
 static void
-seek(MrStorageReader *reader, uint64 byte_offset, Snapshot snapshot)
+seek_chunk(MrStorageReader *reader, uint64 byte_offset, Snapshot snapshot)
 {
 	SysScanDesc scan;
 	HeapTuple	tuple;
@@ -180,23 +181,23 @@ read_list(MrStorageReader *reader, pg_uuid_t *chunk)
 	if (tuple == NULL)
 	{
 		if (reader->chunk_offset != reader->expected_size)
-			return damaged(reader, "is missing");
+			return bad_content(reader, "is missing");
 		reader->finished = true;
 		return false;
 	}
 
 	if (!mr_table_columns(reader->lists.rel, tuple, LIST_COLUMNS, values))
-		return damaged(reader, "is listed with a null column");
+		return bad_content(reader, "is listed with a null column");
 	chunk_no = DatumGetInt32(values[LIST_CHUNK_NO - 1]);
 	*chunk = *DatumGetUUIDP(values[LIST_CHUNK - 1]);
 	byte_offset = DatumGetInt64(values[LIST_BYTE_OFFSET - 1]);
 
 	if (byte_offset != (int64) reader->chunk_offset)
-		return damaged(reader,
-					   psprintf("is missing: one at byte offset " INT64_FORMAT " is in its place",
-								byte_offset));
+		return bad_content(reader,
+						   psprintf("is missing: one at byte offset " INT64_FORMAT " is in its place",
+									byte_offset));
 	if (chunk_no != reader->chunk_no)
-		return damaged(reader, psprintf("is numbered %d", chunk_no));
+		return bad_content(reader, psprintf("is numbered %d", chunk_no));
 	return true;
 }
 
@@ -211,30 +212,30 @@ begin_chunk(MrStorageReader *reader, const pg_uuid_t *key, const char **data,
 	MrChunk		chunk;
 	bool		whole;
 
-	if (!mr_chunk_find(reader->chunks, key, &chunk))
+	if (!mr_chunk_reader_find(reader->chunks, key, &chunk))
 		return chunk_damaged(reader);
 	whole = reader->check || chunk.codec != MR_CODEC_NONE;
-	if (!mr_chunk_open(reader->chunks, &chunk,
-					   whole ? 0 : reader->skip / PIECE_SIZE))
+	if (!mr_chunk_reader_open(reader->chunks, &chunk,
+							  whole ? 0 : reader->skip / PIECE_SIZE))
 		return chunk_damaged(reader);
 	if (chunk.raw_size > reader->expected_size - reader->chunk_offset)
-		return damaged(reader,
-					   psprintf("goes beyond the artifact's " UINT64_FORMAT " bytes",
-								reader->expected_size));
+		return bad_content(reader,
+						   psprintf("goes beyond the artifact's " UINT64_FORMAT " bytes",
+									reader->expected_size));
 	if (chunk.raw_size <= reader->skip)
-		return damaged(reader,
-					   psprintf("has %d bytes, and no chunk follows",
-								chunk.raw_size));
+		return bad_content(reader,
+						   psprintf("has %d bytes, and no chunk follows",
+									chunk.raw_size));
 	reader->chunk_size = chunk.raw_size;
 
 	if (!whole)
 	{
 		reader->in_chunk = true;
 		reader->skip %= PIECE_SIZE;
-		return read_piece(reader, data, len);
+		return read_piece_of_chunk(reader, data, len);
 	}
 
-	if (!mr_chunk_whole(reader->chunks, reader->check, data))
+	if (!mr_chunk_reader_whole(reader->chunks, reader->check, data))
 		return chunk_damaged(reader);
 	*data += reader->skip;
 	*len = chunk.raw_size - reader->skip;
@@ -246,18 +247,18 @@ begin_chunk(MrStorageReader *reader, const pg_uuid_t *key, const char **data,
  * Get the next piece of the chunk.  Returns false at its end, or at damage.
  */
 static bool
-read_piece(MrStorageReader *reader, const char **data, Size *len)
+read_piece_of_chunk(MrStorageReader *reader, const char **data, Size *len)
 {
 	const char *problem;
 
-	if (mr_chunk_next(reader->chunks, data, len))
+	if (mr_chunk_reader_next(reader->chunks, data, len))
 	{
 		*data += reader->skip;
 		*len -= reader->skip;
 		reader->skip = 0;
 		return true;
 	}
-	if (mr_chunk_health(reader->chunks, &problem) != MR_WHOLE)
+	if (mr_chunk_reader_health(reader->chunks, &problem) != MR_WHOLE)
 		return chunk_damaged(reader);
 
 	finish_chunk(reader);
@@ -280,9 +281,9 @@ static bool
 chunk_damaged(MrStorageReader *reader)
 {
 	const char *problem;
-	MrHealth	health = mr_chunk_health(reader->chunks, &problem);
+	MrHealth	health = mr_chunk_reader_health(reader->chunks, &problem);
 
-	damaged(reader, problem);
+	bad_content(reader, problem);
 	reader->health = health;
 	return false;
 }
@@ -291,7 +292,7 @@ chunk_damaged(MrStorageReader *reader)
  * Stop reading because of what is wrong with the current chunk.  Returns false.
  */
 static bool
-damaged(MrStorageReader *reader, const char *what)
+bad_content(MrStorageReader *reader, const char *what)
 {
 	MemoryContext oldcontext = MemoryContextSwitchTo(reader->parent);
 

@@ -3,7 +3,7 @@
  *
  * A chunk goes when the last list that it is on does.  Between the look at the
  * lists and the deletion somebody may register the same bytes; see
- * storage_share.c for how the two keep out of each other's way.
+ * chunk_share.c for how the two keep out of each other's way.
  */
 #include "postgres.h"
 

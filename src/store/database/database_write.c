@@ -32,8 +32,8 @@
 /* First byte of what write_suspend returns */
 #define STATE_FORMAT 1
 
-/* Bytes before those that are pending: format, listed, listed_len, healed */
-#define STATE_HEADER (1 + 4 + 8 + 8)
+/* Bytes before those that are pending: format, listed, listed_len */
+#define STATE_HEADER (1 + 4 + 8)
 
 /* An entry of the list of chunks */
 typedef struct ListEntry
@@ -60,7 +60,6 @@ struct MrStorageWriter
 
 	MrShrinkage shrinkage;
 	MrBulkRing	ring;
-	int64		healed;			/* chunks that were found damaged */
 };
 
 static void add_pending(MrStorageWriter *writer, const char *data, int32 len);
@@ -105,7 +104,7 @@ mr_database_write(MrStorageWriter *writer, const char *data, Size len)
 	MrBatch    *batch = palloc(sizeof(MrBatch));
 	const char *begin = data;	/* of the chunk, unless it is pending */
 
-	mr_batch_clear(batch);
+	mr_chunk_batch_clear(batch);
 	while (len > 0)
 	{
 		bool		cut;
@@ -148,7 +147,7 @@ mr_database_write_finish(MrStorageWriter *writer)
 	{
 		MrBatch    *batch = palloc(sizeof(MrBatch));
 
-		mr_batch_clear(batch);
+		mr_chunk_batch_clear(batch);
 		store_run(writer, batch, writer->pending, writer->pending_len);
 		store_batch(writer, batch);
 		pfree(batch);
@@ -215,12 +214,6 @@ mr_database_write_end(MrStorageWriter *writer)
 	write_list(writer);
 }
 
-int64
-mr_database_write_healed(MrStorageWriter *writer)
-{
-	return writer->healed;
-}
-
 void
 mr_database_write_free(MrStorageWriter *writer)
 {
@@ -274,7 +267,6 @@ mr_database_write_suspend(MrStorageWriter *writer)
 	pq_sendbyte(&state, STATE_FORMAT);
 	pq_sendint32(&state, writer->listed);
 	pq_sendint64(&state, writer->listed_len);
-	pq_sendint64(&state, writer->healed);
 	pq_sendbytes(&state, writer->pending, writer->pending_len);
 	return pq_endtypsend(&state);
 }
@@ -299,7 +291,6 @@ mr_database_write_resume(const pg_uuid_t *content, bytea *state)
 				 errhint("Abort it and begin another.")));
 	writer->listed = pq_getmsgint(&buffer, 4);
 	writer->listed_len = pq_getmsgint64(&buffer);
-	writer->healed = pq_getmsgint64(&buffer);
 
 	add_pending(writer, buffer.data + buffer.cursor,
 				buffer.len - buffer.cursor);
@@ -368,7 +359,7 @@ static void
 store_run(MrStorageWriter *writer, MrBatch *batch, const char *raw,
 		  int32 raw_size)
 {
-	if (mr_batch_add(batch, raw, raw_size))
+	if (mr_chunk_batch_add(batch, raw, raw_size))
 		store_batch(writer, batch);
 }
 
@@ -380,9 +371,9 @@ store_batch(MrStorageWriter *writer, MrBatch *batch)
 {
 	if (batch->nruns == 0)
 		return;
-	writer->healed += mr_batch_store(batch, &writer->shrinkage, &writer->ring);
+	mr_chunk_batch_store(batch, &writer->shrinkage, &writer->ring);
 	list_batch(writer, batch);
-	mr_batch_clear(batch);
+	mr_chunk_batch_clear(batch);
 }
 
 /*

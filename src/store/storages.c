@@ -3,7 +3,8 @@
  */
 #include "postgres.h"
 
-#include "store/storage.h"
+#include "store/database/database.h"
+#include "store/storages.h"
 
 /* Every storage of this library */
 static const MrStorage *const storages[] = {
@@ -14,11 +15,9 @@ static const MrStorage *const storages[] = {
  * Find a storage by the value of artifact.storage, or return NULL.
  */
 const MrStorage *
-mr_storage_find(const char *name)
+mr_storages_find(const char *name)
 {
-	int			i;
-
-	for (i = 0; i < lengthof(storages); i++)
+	for (int i = 0; i < lengthof(storages); i++)
 	{
 		if (strcmp(storages[i]->name, name) == 0)
 			return storages[i];
@@ -30,13 +29,22 @@ mr_storage_find(const char *name)
  * The same, or raise an error.
  */
 const MrStorage *
-mr_storage_by_name(const char *name)
+mr_storages_by_name(const char *name)
 {
-	const MrStorage *storage = mr_storage_find(name);
+	const MrStorage *storage = mr_storages_find(name);
 
 	if (storage == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("artifact storage \"%s\" is not supported", name)));
 	return storage;
+}
+
+/*
+ * Where the bytes of new artifacts go.
+ */
+const MrStorage *
+mr_storages_default(void)
+{
+	return &mr_storage_database;
 }
