@@ -56,8 +56,6 @@ static void return_finding(FunctionCallInfo fcinfo, const char *model_id,
 						   const char *problem);
 
 /*
- * modelreg_verify(model_id): see its COMMENT.
- *
  * The versions are those that the caller may see; what belongs to none is
  * found as the owner, or row-level security would make orphans.
  */

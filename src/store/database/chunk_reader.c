@@ -219,7 +219,8 @@ mr_chunk_reader_whole(MrChunkReader *reader, bool check, const char **data)
 	else
 	{
 		char	   *stored = reserve_buffer(reader, &reader->stored,
-											&reader->stored_size, chunk->stored_size);
+											&reader->stored_size,
+											chunk->stored_size);
 
 		if (!read_pieces(reader, stored))
 			return false;
