@@ -102,6 +102,27 @@ CREATE FUNCTION @extschema@.modelreg_register_upload(
 COMMENT ON FUNCTION @extschema@.modelreg_register_upload(uuid, text, text, text, jsonb, text, text[], text, jsonb, jsonb, text, text[], timestamptz, text, jsonb) IS
 	'Registers what was uploaded as a model version, as modelreg_register does, and ends the upload. For the role that began it, and modelreg_admin.';
 
+CREATE FUNCTION @extschema@.modelreg_check_registration(
+	model_type text,
+	version text DEFAULT NULL,
+	model_name text DEFAULT NULL,
+	performance_metrics jsonb DEFAULT '{}',
+	deployment_stage text DEFAULT 'development',
+	tags text[] DEFAULT '{}',
+	notes text DEFAULT '',
+	model_config jsonb DEFAULT '{}',
+	training_metadata jsonb DEFAULT '{}',
+	dataset_version text DEFAULT NULL,
+	parent_ids text[] DEFAULT '{}',
+	created_at timestamptz DEFAULT NULL,
+	expected_checksum text DEFAULT NULL,
+	properties jsonb DEFAULT '{}'
+) RETURNS void
+	LANGUAGE c STABLE PARALLEL RESTRICTED
+	AS 'MODULE_PATHNAME', 'modelreg_check_registration';
+COMMENT ON FUNCTION @extschema@.modelreg_check_registration(text, text, text, jsonb, text, text[], text, jsonb, jsonb, text, text[], timestamptz, text, jsonb) IS
+	'Raises the error that a registration with these arguments would raise now, before its bytes are sent. Takes no lock and reserves nothing: another registration may still take the version. For modelreg_writer; works on a hot standby.';
+
 CREATE FUNCTION @extschema@.modelreg_register_files(
 	paths text[],
 	upload_ids uuid[],

@@ -20,6 +20,7 @@
 #include "base/call.h"
 #include "base/check.h"
 #include "base/compat.h"
+#include "base/guc.h"
 #include "base/semver.h"
 #include "base/uuid7.h"
 #include "bytes/digest.h"
@@ -68,6 +69,8 @@ MR_WRITER_FUNCTION(modelreg_register_upload, register_upload,
 				   "register a model version");
 MR_WRITER_FUNCTION(modelreg_register_files, register_files,
 				   "register a model version");
+MR_WRITER_FUNCTION(modelreg_check_registration, check_registration,
+				   "register a model version");
 
 /*
  * Puts checksum and size into version, and sees that the bytes are stored and
@@ -97,11 +100,15 @@ static int	compare_uploads(const void *a, const void *b);
 static int	compare_digests(const void *a, const void *b);
 static void set_checksum(FunctionCallInfo fcinfo, MrNewVersion *version,
 						 const uint8 *sha256);
+static void check_arguments(FunctionCallInfo fcinfo, MrNewVersion *version,
+							MrSight sight);
 static void check_metadata(FunctionCallInfo fcinfo, MrNewVersion *version);
-static Datum check_parents(FunctionCallInfo fcinfo);
+static Datum check_parents(FunctionCallInfo fcinfo, MrSight sight);
 static void lock_or_create_model(const char *name, const char *type,
 								 MrModel *model);
-static void check_new_to_model(const char *model_name, const char *version);
+static void check_metrics_given(FunctionCallInfo fcinfo);
+static void check_new_to_model(const char *model_name, const char *version,
+							   MrSight sight);
 
 static Datum
 register_artifact(FunctionCallInfo fcinfo)
@@ -142,27 +149,15 @@ register_version(FunctionCallInfo fcinfo, StoreBytes store)
 	char	   *wanted_version = mr_arg_text(fcinfo, ARG_VERSION);
 	Datum		row;
 
-	check_metadata(fcinfo, &version);
-	if (wanted_version)
-	{
-		mr_semver_check(wanted_version);
-		check_new_to_model(version.model_name, wanted_version);
-	}
-	version.parent_ids = check_parents(fcinfo);
-
+	check_arguments(fcinfo, &version, MR_SIGHT_LATEST);
 	store(fcinfo, &version);
 
 	lock_or_create_model(version.model_name, version.model_type, &model);
 	if (wanted_version)
-		check_new_to_model(version.model_name, wanted_version);
+		check_new_to_model(version.model_name, wanted_version,
+						   MR_SIGHT_LATEST);
 	if (model.require_metadata)
-	{
-		Jsonb	   *metrics = NULL;
-
-		if (!version.performance_metrics.isnull)
-			metrics = PG_GETARG_JSONB_P(ARG_PERFORMANCE_METRICS);
-		mr_check_metrics_given(metrics);
-	}
+		check_metrics_given(fcinfo);
 
 	mr_trail_hold(&model);
 	if (version.stage == MR_STAGE_PRODUCTION)
@@ -192,6 +187,54 @@ register_version(FunctionCallInfo fcinfo, StoreBytes store)
 								 MR_CAUSE_AUTO);
 	mr_trail_release(&model);
 	return row;
+}
+
+/*
+ * The arguments of modelreg_register_upload without the upload: everything is
+ * checked that can be before the bytes are there, and nothing reserved.
+ */
+static Datum
+check_registration(FunctionCallInfo fcinfo)
+{
+	LOCAL_FCINFO(moved, ARG_COUNT);
+	MrNewVersion version = {0};
+	MrModel		model;
+	bool		require_metadata = mr_guc_require_metadata;
+	char	   *expected;
+
+	InitFunctionCallInfoData(*moved, fcinfo->flinfo, ARG_COUNT,
+							 fcinfo->fncollation, fcinfo->context,
+							 fcinfo->resultinfo);
+	moved->args[ARG_UPLOAD_ID].isnull = true;
+	for (int i = ARG_UPLOAD_ID + 1; i < ARG_COUNT; i++)
+		moved->args[i] = fcinfo->args[i - 1];
+
+	check_arguments(moved, &version, MR_SIGHT_ACTIVE);
+	expected = mr_arg_text(moved, ARG_EXPECTED_CHECKSUM);
+	if (expected)
+		(void) mr_check_sha256_hex("expected_checksum", expected);
+	if (mr_models_get_by_name(version.model_name, &model))
+		require_metadata = model.require_metadata;
+	if (require_metadata)
+		check_metrics_given(moved);
+	PG_RETURN_VOID();
+}
+
+/*
+ * Checks all that needs no lock and no bytes, and puts it into version.
+ */
+static void
+check_arguments(FunctionCallInfo fcinfo, MrNewVersion *version, MrSight sight)
+{
+	char	   *wanted_version = mr_arg_text(fcinfo, ARG_VERSION);
+
+	check_metadata(fcinfo, version);
+	if (wanted_version)
+	{
+		mr_semver_check(wanted_version);
+		check_new_to_model(version->model_name, wanted_version, sight);
+	}
+	version->parent_ids = check_parents(fcinfo, sight);
 }
 
 /*
@@ -260,7 +303,7 @@ check_metadata(FunctionCallInfo fcinfo, MrNewVersion *version)
  * may point at what is deleted later.
  */
 static Datum
-check_parents(FunctionCallInfo fcinfo)
+check_parents(FunctionCallInfo fcinfo, MrSight sight)
 {
 	ArrayType  *parents = mr_check_ids("parent_ids",
 									   mr_arg_array(fcinfo, ARG_PARENT_IDS));
@@ -268,7 +311,7 @@ check_parents(FunctionCallInfo fcinfo)
 
 	if (ARR_NDIM(parents) > 0)
 	{
-		missing = mr_versions_missing(PointerGetDatum(parents));
+		missing = mr_versions_missing(PointerGetDatum(parents), sight);
 		if (missing)
 			mr_versions_raise_unknown(missing);
 	}
@@ -531,9 +574,19 @@ lock_or_create_model(const char *name, const char *type, MrModel *model)
 }
 
 static void
-check_new_to_model(const char *model_name, const char *version)
+check_metrics_given(FunctionCallInfo fcinfo)
 {
-	if (mr_versions_exists(model_name, version))
+	Jsonb	   *metrics = NULL;
+
+	if (!PG_ARGISNULL(ARG_PERFORMANCE_METRICS))
+		metrics = PG_GETARG_JSONB_P(ARG_PERFORMANCE_METRICS);
+	mr_check_metrics_given(metrics);
+}
+
+static void
+check_new_to_model(const char *model_name, const char *version, MrSight sight)
+{
+	if (mr_versions_exists(model_name, version, sight))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNIQUE_VIOLATION),
 				 errmsg("version \"%s\" of model \"%s\" exists already",

@@ -12,6 +12,7 @@
 #include "rows/models.h"
 
 static bool query_model(MrStatement *statement, MrValue key, MrModel *model);
+static bool read_model(MrRows *rows, MrModel *model);
 
 /*
  * Fills model from a row of the table.  Strings are allocated in the present
@@ -102,6 +103,21 @@ mr_models_get_by_key(const pg_uuid_t *key, MrModel *model)
 	};
 
 	return query_model(&statement, mr_value_uuid(key), model);
+}
+
+/*
+ * Reads a model, by the active snapshot.
+ */
+bool
+mr_models_get_by_name(const char *name, MrModel *model)
+{
+	static MrStatement statement = {
+		"SELECT * FROM modelreg.model WHERE model_name = $1"
+	};
+	MrRows		rows = mr_sql_query(&statement, MR_SIGHT_ACTIVE,
+									MR_VALUES(mr_value_text(name)));
+
+	return read_model(&rows, model);
 }
 
 bool
@@ -445,9 +461,18 @@ query_model(MrStatement *statement, MrValue key, MrModel *model)
 {
 	MrRows		rows = mr_sql_query(statement, MR_SIGHT_LATEST, 1, &key);
 
-	if (!mr_sql_next(&rows))
+	return read_model(&rows, model);
+}
+
+/*
+ * The first row, if there is one, which ends the rows.
+ */
+static bool
+read_model(MrRows *rows, MrModel *model)
+{
+	if (!mr_sql_next(rows))
 		return false;
-	mr_models_from_row(rows.row, rows.desc, model);
-	mr_sql_end(&rows);
+	mr_models_from_row(rows->row, rows->desc, model);
+	mr_sql_end(rows);
 	return true;
 }

@@ -73,6 +73,7 @@ extern bool mr_models_lock_by_name(const char *name, MrModel *model);
 extern bool mr_models_lock_by_key(const pg_uuid_t *key, MrModel *model);
 extern bool mr_models_try_lock_by_key(const pg_uuid_t *key, MrModel *model);
 extern bool mr_models_get_by_key(const pg_uuid_t *key, MrModel *model);
+extern bool mr_models_get_by_name(const char *name, MrModel *model);
 extern bool mr_models_exists(const char *name);
 extern bool mr_models_insert(const char *name, const char *type,
 							 const MrModelSettings *settings,

@@ -73,7 +73,7 @@ mr_versions_lock(const char *model_id, MrVersion *version)
 }
 
 bool
-mr_versions_exists(const char *model_name, const char *version)
+mr_versions_exists(const char *model_name, const char *version, MrSight sight)
 {
 	static MrStatement statement = {
 		"SELECT FROM modelreg.model AS m"
@@ -81,7 +81,7 @@ mr_versions_exists(const char *model_name, const char *version)
 		" WHERE m.model_name = $1 AND v.version = $2"
 	};
 
-	return mr_sql_run(&statement, MR_SIGHT_LATEST,
+	return mr_sql_run(&statement, sight,
 					  MR_VALUES(mr_value_text(model_name),
 								mr_value_text(version))) > 0;
 }
@@ -90,7 +90,7 @@ mr_versions_exists(const char *model_name, const char *version)
  * The first of the ids (text[]) that is no version; NULL if all are.
  */
 char *
-mr_versions_missing(Datum model_ids)
+mr_versions_missing(Datum model_ids, MrSight sight)
 {
 	static MrStatement statement = {
 		"SELECT i FROM unnest($1) AS i WHERE NOT EXISTS"
@@ -98,7 +98,7 @@ mr_versions_missing(Datum model_ids)
 		" LIMIT 1"
 	};
 
-	return mr_sql_query_text(&statement, MR_SIGHT_LATEST,
+	return mr_sql_query_text(&statement, sight,
 							 MR_VALUES(mr_value_of(TEXTARRAYOID, model_ids)));
 }
 

@@ -76,8 +76,9 @@ extern void mr_versions_from_row(HeapTuple tuple, TupleDesc desc,
 extern bool mr_versions_get(const char *model_id, MrSight sight,
 							MrVersion *version);
 extern bool mr_versions_lock(const char *model_id, MrVersion *version);
-extern bool mr_versions_exists(const char *model_name, const char *version);
-extern char *mr_versions_missing(Datum model_ids);
+extern bool mr_versions_exists(const char *model_name, const char *version,
+							   MrSight sight);
+extern char *mr_versions_missing(Datum model_ids, MrSight sight);
 extern Datum mr_versions_insert(const MrNewVersion *new_version,
 								Datum *snapshot);
 extern void mr_versions_set_stage(const char *model_id, MrStage stage);

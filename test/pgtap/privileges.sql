@@ -69,6 +69,7 @@ SELECT set_eq($$
 		('function modelreg_load_latest(text,text,jsonb,text[],text,text,jsonb,boolean)', 'modelreg_reader', 'EXECUTE'),
 		('function modelreg_register(bytea,text,text,text,jsonb,text,text[],text,jsonb,jsonb,text,text[],timestamp with time zone,text,jsonb)', 'modelreg_writer', 'EXECUTE'),
 		('function modelreg_register_files(text[],uuid[],text,text,text,jsonb,text,text[],text,jsonb,jsonb,text,text[],timestamp with time zone,text,jsonb)', 'modelreg_writer', 'EXECUTE'),
+		('function modelreg_check_registration(text,text,text,jsonb,text,text[],text,jsonb,jsonb,text,text[],timestamp with time zone,text,jsonb)', 'modelreg_writer', 'EXECUTE'),
 		('function modelreg_register_upload(uuid,text,text,text,jsonb,text,text[],text,jsonb,jsonb,text,text[],timestamp with time zone,text,jsonb)', 'modelreg_writer', 'EXECUTE'),
 		('function modelreg_rename_model(text,text,text)', 'modelreg_admin', 'EXECUTE'),
 		('function modelreg_schedule_cleanup(text)', 'modelreg_admin', 'EXECUTE'),

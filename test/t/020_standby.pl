@@ -44,6 +44,7 @@ my %read = (
 	download_range => q{SELECT md5(modelreg_download(model_id, artifact_size / 3, artifact_size / 2 + 1)) FROM modelreg_list() ORDER BY model_id},
 	load_latest => q{SELECT model_id, model_name, model_type, version, deployment_stage, checksum, performance_metrics, length(artifact), sha256(artifact) = decode(checksum, 'hex') FROM modelreg_load_latest('isolation_forest', 'production')},
 	find_latest => q{SELECT * FROM modelreg_find_latest(model_name => 'fraud', tags => '{streamed}', min_performance => '{"f1_score": 0.9}')},
+	check_registration => q{SELECT modelreg_check_registration('fraud', performance_metrics => '{"f1_score": 0.9}')},
 	list => q{SELECT * FROM modelreg_list(max_rows => 5)},
 	info => q{SELECT i.* FROM modelreg_list() AS l, modelreg_info(l.model_id) AS i},
 	resolve => q{SELECT v.* FROM modelreg.model_alias AS a JOIN modelreg.model AS m USING (model_key), modelreg_resolve(m.model_name, a.alias) AS v},
