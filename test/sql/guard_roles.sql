@@ -67,10 +67,10 @@ WHERE c.relnamespace = 'modelreg'::regnamespace AND c.relkind = 'r'
 GROUP BY said
 ORDER BY said;
 
--- COPY goes the same way
+-- COPY goes the same way (\copy: what psql does with lines for a COPY that was
+-- refused differs from one of its minor versions to the next)
 SET SESSION AUTHORIZATION regress_modelreg_admin;
-COPY modelreg.audit_event FROM stdin; -- error
-\.
+\copy modelreg.audit_event FROM /dev/null
 COPY modelreg.chunk_piece TO stdout; -- error
 RESET SESSION AUTHORIZATION;
 
