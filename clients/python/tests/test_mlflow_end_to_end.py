@@ -33,7 +33,9 @@ def environment(**more: str) -> dict[str, str]:
         for key, value in os.environ.items()
         if not key.startswith(("PG", "MLFLOW", "_MLFLOW", "MODELREG"))
     }
-    return {**kept, "MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONWARNINGS": "ignore", **more}
+    # For jobs a server makes a directory in /dev/shm, and leaves it there.
+    own = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    return {**kept, **own, "PYTHONWARNINGS": "ignore", **more}
 
 
 def run(script: str, *arguments: str, **more: str) -> str:
