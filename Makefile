@@ -15,8 +15,9 @@ PG_CONFIG ?= pg_config
 
 SCRIPT_GOALS = setup test demo bench bench-mlflow lint memcheck test-all-versions
 
+# make itself runs them, without a shell, as they end when their parent is killed.
 # pg_cron can be created in one database only: that of the regression tests.
-TEST_RUN = MODELREG_CRON_DATABASE=contrib_regression tools/with-cluster test/run
+TEST_RUN = env MODELREG_CRON_DATABASE=contrib_regression tools/with-cluster test/run
 
 .PHONY: $(SCRIPT_GOALS)
 
@@ -33,11 +34,11 @@ demo:
 
 bench:
 	tools/setup demo
-	MODELREG_RELEASE=1 tools/with-cluster tools/python bench/bench.py
+	env MODELREG_RELEASE=1 tools/with-cluster tools/python bench/bench.py
 
 bench-mlflow:
 	tools/setup test
-	MODELREG_RELEASE=1 tools/with-cluster tools/python bench/against_mlflow.py
+	env MODELREG_RELEASE=1 tools/with-cluster tools/python bench/against_mlflow.py
 
 lint:
 	tools/setup lint
@@ -45,7 +46,7 @@ lint:
 
 memcheck:
 	tools/setup memcheck
-	MODELREG_VALGRIND=1 SUITES=regress $(TEST_RUN)
+	env MODELREG_VALGRIND=1 SUITES=regress $(TEST_RUN)
 
 test-all-versions:
 	tools/setup test

@@ -5,7 +5,10 @@
 # work directory (enter_copy), goes on there as a user whom PostgreSQL accepts,
 # builds and stages the extension (build), and starts a cluster that finds it in
 # the staging directory (cluster_init).  Nothing is installed into the system,
-# no existing cluster is touched, and the tree itself stays unchanged.
+# no existing cluster is touched, and the tree itself stays unchanged.  The work
+# directory and all that runs below it end with the run: see runs.sh.
+
+. tools/runs.sh
 
 die() {
 	echo "$(basename "$0"): $*" >&2
@@ -98,6 +101,7 @@ enter_copy() {
 	local work=$1 user venv name as=()
 	shift
 	[ -z "${MODELREG_WORK:-}" ] || return 0
+	mkdir -p "$work/tmp"
 	copy_tree "$work/src"
 	MODELREG_PYTHON=$(find_python) || MODELREG_PYTHON=
 	if [ "$(id -u)" -eq 0 ]; then
@@ -120,7 +124,7 @@ enter_copy() {
 			*) unset "$name" ;;
 		esac
 	done
-	export MODELREG_WORK=$work MODELREG_PYTHON HOME=$work LC_ALL=C.UTF-8
+	export MODELREG_WORK=$work MODELREG_PYTHON HOME=$work TMPDIR=$work/tmp LC_ALL=C.UTF-8
 	cd "$work/src" || return
 	exec "${as[@]}" "tools/$(basename "$0")" "$@"
 }
@@ -171,16 +175,8 @@ cluster_init() {
 	CONF
 }
 
-# Stop every server whose data directory is somewhere below $1.
-stop_servers_below() {
-	find "$1" -name postmaster.pid 2>/dev/null | while IFS= read -r pidfile; do
-		"$PG_BINDIR/pg_ctl" -D "$(dirname "$pidfile")" -s -m immediate stop \
-			2>/dev/null || true
-	done
-}
-
 # Run a command as a process group of its own, and wait; stop_group, for an EXIT
-# trap, ends all of it and waits until it has stopped its own servers.
+# trap, ends all of it and gives it some seconds to tidy up.
 child=
 run_in_group() {
 	local status=0
@@ -196,7 +192,7 @@ run_in_group() {
 stop_group() {
 	[ -n "$child" ] || return 0
 	kill -TERM -- "-$child" 2>/dev/null || true
-	for _ in $(seq 200); do
+	for _ in $(seq 50); do
 		kill -0 -- "-$child" 2>/dev/null || return 0
 		sleep 0.1
 	done
