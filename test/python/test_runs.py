@@ -12,9 +12,8 @@ import unittest
 TREE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 SOON = 10  # seconds in which servers end when their run was killed
 # Runs are to start quickly: the extension is the one that is staged, and they need no
-# Python.  A test run in the background ignores SIGINT.
-RUN = ["env", "--default-signal=INT", "MODELREG_PYTHON=/nowhere", "MODELREG_VENV=/nowhere",
-       "tools/with-cluster"]
+# Python.
+RUN = ["env", "MODELREG_PYTHON=/nowhere", "MODELREG_VENV=/nowhere", "tools/with-cluster"]
 # What tests may leave behind: files, a database server and other servers, without
 # what says whose they are, in sessions of their own, or deaf to SIGTERM.  The last
 # line printed has the processes.
