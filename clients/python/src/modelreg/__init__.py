@@ -34,6 +34,7 @@ from modelreg.errors import (
     UnsupportedError,
     UntrustedError,
 )
+from modelreg.pooling import PoolerWarning
 from modelreg.preparing import Loaded, UnverifiedWarning
 from modelreg.registry import ModelRegistry, create_default_registry
 from modelreg.serializers import Serializer, VersionMismatchWarning
@@ -98,6 +99,7 @@ __all__ = [
     "NotAllowedError",
     "NotFoundError",
     "NotInstalledError",
+    "PoolerWarning",
     "ProtectedError",
     "RegistryConfig",
     "SerializationError",

@@ -18,11 +18,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import psycopg
-import psycopg.conninfo
 from psycopg.pq import ConnStatus, TransactionStatus
 from psycopg.rows import tuple_row
 
 from modelreg import statements
+from modelreg.dsn import conninfo, wants_prepared
 from modelreg.errors import (
     ConfigurationError,
     InvalidArgumentError,
@@ -40,59 +40,23 @@ SourceArgument: TypeAlias = (
     "str | os.PathLike[str] | Connection | psycopg_pool.ConnectionPool[Any] | None"
 )
 
-PREFIX = "modelreg+"
-"""What URIs of MLflow's have before the scheme; accepted everywhere, for one URI to do for both."""
+PREPARE_AFTER = 5
+"""How often a statement runs on a connection before it is prepared, where that is wanted."""
 
 
-def conninfo(dsn: str | os.PathLike[str] | None) -> str:
-    """The connection string for libpq; raises ConfigurationError if it is none.
-
-    None and "" mean libpq's environment (PGHOST, PGDATABASE, PGSERVICE …).
-    """
-    text = os.fspath(dsn) if dsn is not None else ""
-    text = text.removeprefix(PREFIX)
-    hint = (
-        "It is now a connection string, such as postgresql://host/database or"
-        " 'host=… dbname=…'; leave it out to use PGHOST, PGDATABASE …"
-    )
-    if text and "=" not in text and not text.startswith(("postgresql://", "postgres://")):
-        # Another library's URL, such as postgresql+psycopg://, may have a password in it.
-        named = "this" if "@" in text or "://" in text else f'"{text}"'
-        raise ConfigurationError(
-            f"{named} is not where a registry is: it is in a database, not in a directory",
-            hint=hint,
-        )
-    try:
-        return psycopg.conninfo.make_conninfo(text)
-    except psycopg.ProgrammingError:
-        # psycopg's message quotes parts of the text, which may be of a password.
-        raise ConfigurationError("the connection string cannot be understood", hint=hint) from None
-
-
-def conninfo_of(connection: psycopg.BaseConnection[Any]) -> str:
-    """A connection string for another connection like this one."""
-    return psycopg.conninfo.make_conninfo(
-        **{
-            name: value
-            for name, value in {
-                **connection.info.get_parameters(),
-                "password": connection.info.password or None,
-            }.items()
-            if value is not None
-        }
-    )
-
-
-def connect_arguments(dsn: str) -> dict[str, Any]:
+def connect_arguments(dsn: str, prepared: bool) -> dict[str, Any]:
     """What to give to psycopg's connect, for a connection of the client's own."""
     return {
         "conninfo": dsn,
         "autocommit": True,
+        "prepare_threshold": PREPARE_AFTER if prepared else None,
         "fallback_application_name": "modelreg",
         # Of libpq's environment or the database there might come one that cannot say all texts.
         "client_encoding": "UTF8",
     }
 
+
+NO_SETTINGS: Mapping[str, str] = {}
 
 UNKNOWN_OUTCOME = "Whether the change was made is not known: look before retrying."
 
@@ -188,11 +152,25 @@ def execute(connection: Connection, statement: Statement[T]) -> T:
         return statement.parse(cur.fetchall())
 
 
+@contextmanager
+def names_for_statements(connection: psycopg.BaseConnection[Any], wanted: bool) -> Iterator[None]:
+    """Have a connection that is not ours prepare nothing of ours, unless that is wanted."""
+    before = connection.prepare_threshold
+    if not wanted:
+        connection.prepare_threshold = None
+    try:
+        yield
+    finally:
+        connection.prepare_threshold = before
+
+
 class Source(ABC):
     """Lends connections; see the module's docstring."""
 
     owned: bool
     retries: int = 0
+    prepared: bool = False
+    """Whether statements may be prepared under a name."""
 
     @abstractmethod
     def lend(self) -> Iterator[Connection]:
@@ -206,7 +184,7 @@ class Source(ABC):
     def close(self) -> None:  # noqa: B027
         """Close what this source has opened itself: here, nothing."""
 
-    def run(self, statement: Statement[T]) -> T:
+    def run(self, statement: Statement[T], settings: Mapping[str, str] = NO_SETTINGS) -> T:
         """Run a statement; reads run again if the connection was lost. Raises ModelregErrors."""
         backoff = Retries(self.retries)
         while True:
@@ -214,7 +192,8 @@ class Source(ABC):
             try:
                 with self.connection() as connection:
                     lent = True
-                    return execute(connection, statement)
+                    with session_settings(connection, settings):
+                        return execute(connection, statement)
             except psycopg.Error as caught:
                 error = translate(caught)
                 if lent and self.owned and is_lost_connection(error):
@@ -234,10 +213,10 @@ class DsnSource(Source):
 
     owned = True
 
-    def __init__(self, dsn: str, retries: int, settings: dict[str, str]) -> None:
+    def __init__(self, dsn: str, retries: int, prepared: bool) -> None:
         self._dsn = dsn
         self.retries = retries
-        self._settings = settings
+        self.prepared = prepared
         self._lock = threading.RLock()
         self._pid = os.getpid()
         self._connection: Connection | None = None
@@ -275,21 +254,15 @@ class DsnSource(Source):
         backoff = Retries(self.retries)
         while True:
             try:
-                connection = psycopg.connect(**connect_arguments(self._dsn))
-                break
+                connection = psycopg.connect(**connect_arguments(self._dsn, self.prepared))
             except psycopg.OperationalError as error:
                 # A server that was there may be restarting.
                 again = self._connected_before and is_lost_connection(error)
                 if not (again and backoff.wait()):
                     raise
-        try:
-            for name, value in self._settings.items():
-                execute(connection, statements.set_setting(name, value))
-        except BaseException:
-            connection.close()
-            raise
-        self._connected_before = True
-        return connection
+            else:
+                self._connected_before = True
+                return connection
 
     def close(self) -> None:
         if self._pid != os.getpid():
@@ -305,12 +278,13 @@ class ConnectionSource(Source):
 
     owned = False
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, prepared: bool) -> None:
         self._connection = connection
+        self.prepared = prepared
         self._lock = threading.RLock()
 
     def lend(self) -> Iterator[Connection]:
-        with self._lock:
+        with self._lock, names_for_statements(self._connection, self.prepared):
             check_encoding(self._connection)
             yield self._connection
 
@@ -323,9 +297,12 @@ class PoolSource(Source):
 
     owned = True
 
-    def __init__(self, pool: psycopg_pool.ConnectionPool[Any], retries: int) -> None:
+    def __init__(
+        self, pool: psycopg_pool.ConnectionPool[Any], retries: int, prepared: bool
+    ) -> None:
         self._pool = pool
         self.retries = retries
+        self.prepared = prepared
 
     def lend(self) -> Iterator[Connection]:
         # After a restart of the server, the pool may hold as many dead ones as it is large.
@@ -340,7 +317,8 @@ class PoolSource(Source):
                 autocommit = connection.autocommit
                 connection.autocommit = True
                 try:
-                    yield connection
+                    with names_for_statements(connection, self.prepared):
+                        yield connection
                 finally:
                     idle = connection.pgconn.transaction_status == TransactionStatus.IDLE
                     if idle and not connection.closed:
@@ -348,40 +326,54 @@ class PoolSource(Source):
                 return
 
 
-def make_source(source: SourceArgument, retries: int, settings: dict[str, str]) -> Source:
-    """The Source for what a caller gave; settings are for connections that are made here."""
+def make_source(source: SourceArgument, retries: int, prepared: bool | None = None) -> Source:
+    """The Source for what a caller gave; prepared None is as the DSN or the environment says."""
     if source is None or isinstance(source, (str, os.PathLike)):
-        return DsnSource(conninfo(source), retries, settings)
+        return DsnSource(conninfo(source), retries, wants_prepared(prepared, source))
     if isinstance(source, psycopg.Connection):
-        return ConnectionSource(source)
+        return ConnectionSource(source, wants_prepared(prepared))
     getconn = getattr(source, "getconn", None)
     if isinstance(source, psycopg.AsyncConnection) or inspect.iscoroutinefunction(getconn):
         raise ConfigurationError(
             f"{type(source).__name__} is for asyncio", hint="AsyncModelRegistry takes it."
         )
     if callable(getconn) and callable(getattr(source, "putconn", None)):
-        return PoolSource(source, retries)
+        return PoolSource(source, retries, wants_prepared(prepared))
     raise ConfigurationError(
         f"a registry is a connection string, a psycopg connection or a psycopg_pool pool,"
         f" not a {type(source).__name__}"
     )
 
 
+def needs_transaction(connection: psycopg.BaseConnection[Any]) -> bool:
+    """Whether each statement on this connection would be a transaction of its own."""
+    idle = connection.pgconn.transaction_status == TransactionStatus.IDLE
+    return idle and connection.autocommit
+
+
 @contextmanager
 def session_settings(connection: Connection, settings: Mapping[str, str]) -> Iterator[None]:
-    """Give settings of the session other values for the time.
+    """Give settings other values for what is done inside, which becomes one transaction.
 
-    In a transaction that fails, the server puts them back by itself when that is rolled back. In
-    one, they are set for no longer than that, or a SET LOCAL of the caller's would outlive it.
+    They are never set for longer than the transaction: a pooler may lend the session to somebody
+    else after it. In a transaction that is under way they are put back at the end; in one that
+    fails, the server does that when it is rolled back.
     """
+    if not settings:
+        yield
+        return
+    if needs_transaction(connection):
+        with connection.transaction():
+            for name, value in settings.items():
+                execute(connection, statements.set_local(name, value))
+            yield
+        return
     before = {name: execute(connection, statements.get_setting(name)) for name in settings}
-    local = connection.pgconn.transaction_status == TransactionStatus.INTRANS
     for name, value in settings.items():
-        execute(connection, statements.set_setting(name, value, local))
+        execute(connection, statements.set_local(name, value))
     try:
         yield
     finally:
-        status = connection.pgconn.transaction_status
-        if status in (TransactionStatus.IDLE, TransactionStatus.INTRANS):
+        if connection.pgconn.transaction_status == TransactionStatus.INTRANS:
             for name, old in before.items():
-                execute(connection, statements.set_setting(name, old or None, local))
+                execute(connection, statements.set_local(name, old or None))

@@ -7,7 +7,7 @@ import os
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeAlias
 
-from modelreg.connection import ConnectionSource, DsnSource, SourceArgument, make_source
+from modelreg.connection import ConnectionSource, SourceArgument, make_source
 from modelreg.errors import ConfigurationError
 from modelreg.preparing import ModelSettings
 from modelreg.types import RegistryConfig
@@ -38,16 +38,17 @@ class Core:
             raise ConfigurationError("source and registry_root both say where the registry is")
         self.source: SourceArgument = root if source is None else source
         """Where the registry is, as it was given."""
-        settings = {}
-        if self.config.compression is not None:
-            settings["modelreg.compression"] = self.config.compression
-        self._source = make_source(self.source, self.config.retries, settings)
-        # Other connections than the registry's own have them set for a registration at a time.
-        self._settings = {} if isinstance(self._source, DsnSource) else settings
+        self._source = make_source(self.source, self.config.retries, self.config.prepared)
+        self._settings = self.config.settings
         # In a caller's transaction, what was set may be rolled back.
         self._model_settings = ModelSettings(
             self.config, remember=not isinstance(self._source, ConnectionSource)
         )
+
+    @property
+    def prepared(self) -> bool:
+        """Whether statements may be prepared under a name."""
+        return self._source.prepared
 
     def __enter__(self) -> Self:
         return self

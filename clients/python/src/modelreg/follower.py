@@ -15,13 +15,15 @@ from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict
 
 from modelreg import statements
-from modelreg.connection import conninfo, conninfo_of
+from modelreg.dsn import LISTEN_VARIABLE, conninfo, conninfo_of
 from modelreg.errors import (
     ConfigurationError,
     InvalidArgumentError,
     is_lost_connection,
     translate,
+    warn_caller,
 )
+from modelreg.pooling import PoolerWarning
 from modelreg.types import DeploymentStage, ModelVersion, as_text
 
 logger = logging.getLogger("modelreg")
@@ -127,8 +129,11 @@ class Follower:
     last: str | None = None
     looked: bool = False
     listening: bool = False
+    pooled: bool = False
+    """Whether the connection is one on which LISTEN would hear nothing."""
     payloads: list[str] = field(default_factory=list)
     backoff: Backoff = field(default_factory=Backoff)
+    _warned: bool = False
     _ends: float | None = None
     _look_at: float = 0.0
 
@@ -193,6 +198,18 @@ class Follower:
         )
         return self.limit(delay)
 
+    def behind_pooler(self) -> None:
+        """Remember that notifications do not come through, and say so, once."""
+        self.pooled = True
+        if not self._warned:
+            self._warned = True
+            warn_caller(
+                f"watch of {self.target}: notifications do not come through this connection pooler,"
+                f" so it looks every {self.poll or POLL_DEAF:g} s. Give listen_dsn, or"
+                f" {LISTEN_VARIABLE}: a connection string of the server itself.",
+                PoolerWarning,
+            )
+
     def drain(self, connection: pq.abc.PGconn) -> None:
         """Take the events that have arrived. Raises OperationalError if the connection is lost.
 
@@ -208,6 +225,17 @@ def _may_mend(error: psycopg.Error) -> bool:
     # A server that restarts may for a while not even know a role's password; a watch that has
     # worked goes on.
     return is_lost_connection(error) or isinstance(error, psycopg.OperationalError)
+
+
+def watch_settings(source: object, listen_dsn: object) -> dict[str, Any]:
+    """Return psycopg's arguments for the connection of a watch.
+
+    It goes to listen_dsn or, where that is None, to what the environment says, or to the source.
+    """
+    if listen_dsn is None:
+        listen_dsn = os.environ.get(LISTEN_VARIABLE) or None
+    settings = connection_settings(source if listen_dsn is None else listen_dsn)
+    return {**settings, "autocommit": True, "prepare_threshold": None}
 
 
 def connection_settings(source: object) -> dict[str, Any]:

@@ -71,7 +71,9 @@ class LiveModel:
     ) -> None:
         # A registry of its own: a load must not wait for the caller's, or be in its transaction.
         self._dsn = make_conninfo(**connection_settings(registry.source))
-        self._config = dataclasses.replace(registry.config, registry_root=None)
+        self._config = dataclasses.replace(
+            registry.config, registry_root=None, prepared=registry.prepared
+        )
         self._model_name = model_name
         self._stage = stage
         self._alias = alias
@@ -180,6 +182,7 @@ class LiveModel:
             self._stage,
             alias=self._alias,
             source=self._dsn,
+            listen_dsn=self._config.listen_dsn,
             poll=self._poll,
             timeout=timeout,
         )

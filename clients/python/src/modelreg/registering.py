@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 from psycopg.pq import TransactionStatus
 
 from modelreg import serializers, statements, transfer
-from modelreg.connection import execute, session_settings
+from modelreg.connection import execute
 from modelreg.core import Core, PathArgument, Stage, Type
 from modelreg.errors import ModelregError, is_lost_connection, translated
 from modelreg.preparing import file_properties, parameters_of, registration, serialize
@@ -175,14 +175,7 @@ class Registering(Core):
             data = payload.read_all()
             checksum = hashlib.sha256(data).hexdigest()
             statement = statements.register(data, {**arguments, "expected_checksum": checksum})
-            if not self._settings:
-                return self._source.run(statement)
-            with (
-                translated(),
-                self._source.connection() as connection,
-                session_settings(connection, self._settings),
-            ):
-                return execute(connection, statement)
+            return self._source.run(statement, self._settings)
         item = UploadItem(payload, resume)
 
         def finish() -> Statement[ModelVersion]:

@@ -12,8 +12,9 @@ from psycopg.pq import TransactionStatus
 
 from modelreg import frames, statements
 from modelreg.calls import text_list
-from modelreg.connection import SourceArgument, conninfo_of, execute
+from modelreg.connection import SourceArgument, execute
 from modelreg.core import PathArgument, Stage, Type
+from modelreg.dsn import conninfo_of
 from modelreg.errors import ConfigurationError, TransactionError, translated
 from modelreg.loading import Loading
 from modelreg.preparing import in_order
@@ -250,6 +251,7 @@ class ModelRegistry(Registering, Loading):
             stage,
             alias=alias,
             source=self.source,
+            listen_dsn=self.config.listen_dsn,
             include_current=include_current,
             poll=poll,
             timeout=timeout,

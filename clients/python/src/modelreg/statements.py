@@ -588,13 +588,10 @@ def get_setting(name: str) -> Statement[str | None]:
     return Statement(b"SELECT current_setting(%(name)s::text, true)", {"name": name}, _value)
 
 
-def set_setting(name: str, value: str | None, local: bool = False) -> Statement[str]:
-    """Give a setting of this session, or of this transaction alone, a value.
-
-    None is the one that it had at first.
-    """
+def set_local(name: str, value: str | None) -> Statement[str]:
+    """Give a setting a value to the end of the transaction; None is the one it had at first."""
     return Statement(
-        b"SELECT set_config(%(name)s::text, %(value)s::text, %(local)s::bool)",
-        {"name": name, "value": value, "local": local},
+        b"SELECT set_config(%(name)s::text, %(value)s::text, true)",
+        {"name": name, "value": value},
         _value,
     )

@@ -12,7 +12,6 @@ import psycopg
 from modelreg import statements
 from modelreg.connection import Connection, Retries, Source, cursor, execute, session_settings
 from modelreg.errors import (
-    InvalidArgumentError,
     ModelregError,
     NotFoundError,
     is_lost_connection,
@@ -70,32 +69,37 @@ def send(
     started = time.monotonic()
     backoff = Retries(source.retries)
     lost: ModelregError | None = None
+    last: Statement[ModelVersion] | None = None
     while True:
         try:
             if lost is not None:
                 for item in upload.interrupted():
                     assert item.upload_id is not None
                     item.resume(source.run(statements.upload_status(item.upload_id)).bytes_held)
-            with source.connection() as connection, session_settings(connection, settings):
+            with source.connection() as connection:
                 while not upload.done:
                     before = upload.bytes_confirmed
-                    _send_parts(connection, upload)
+                    with session_settings(connection, settings):
+                        _send_parts(connection, upload)
                     if upload.bytes_confirmed > before:
                         backoff = Retries(source.retries)
-                return execute(connection, finish())
+                # Once: it looks whether the files are as they were.
+                last = last or finish()
+                with session_settings(connection, settings):
+                    return execute(connection, last)
         except (psycopg.Error, ModelregError) as caught:
             error = caught if isinstance(caught, ModelregError) else translate(caught)
-            if lost is not None and isinstance(error, NotFoundError) and upload.all_sent:
+            if lost is not None and isinstance(error, NotFoundError) and last is not None:
                 # The upload is gone: the registration was made before its answer was lost. The
                 # clock of the server counts; a second more covers the way there.
                 seconds = time.monotonic() - started + 1
-                checksum = finish().params["expected_checksum"]
+                checksum = last.params["expected_checksum"]
                 version = source.run(statements.find_registration(arguments, checksum, seconds))
                 if version is not None:
                     return version
             # A session whose end the server has not noticed yet may still append what it had.
             again = is_lost_connection(caught) or (
-                lost is not None and isinstance(error, InvalidArgumentError) and not upload.done
+                lost is not None and error.sqlstate == "22023" and not upload.done
             )
             if not (again and source.owned and backoff.wait()):
                 if error is caught:

@@ -245,6 +245,12 @@ class RegistryConfig:
     default_serializer      how to read versions that do not say how they were written
     temporary_directory     where artifacts above a megabyte are put aside; None: as tempfile says
     retries                 how often to connect again in one upload, download or search
+    prepared                whether statements are prepared under a name, which saves time but does
+                            not work behind a pooler that lends sessions by the transaction; None:
+                            as the connection string (modelreg_prepared) or MODELREG_PREPARED says,
+                            which at first is not
+    listen_dsn              where watches connect, if notifications do not come through the source;
+                            None: as MODELREG_LISTEN_DSN says, or to the source
     """
 
     registry_root: str | PathLike[str] | None = field(default=None, repr=False)  # passwords
@@ -261,6 +267,8 @@ class RegistryConfig:
     default_serializer: str | None = None
     temporary_directory: StagedPath | None = None
     retries: int = 5
+    prepared: bool | None = None
+    listen_dsn: str | PathLike[str] | None = field(default=None, repr=False)  # passwords
 
     def __post_init__(self) -> None:
         if as_text(self.storage_backend) not in ("database", "local"):
@@ -295,6 +303,11 @@ class RegistryConfig:
         if isinstance(self.enable_compression, bool):
             return "lz4" if self.enable_compression else "none"
         return self.enable_compression
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """Settings of the server that registrations have."""
+        return {} if self.compression is None else {"modelreg.compression": self.compression}
 
     @property
     def model_settings(self) -> Mapping[str, int | bool]:

@@ -2,8 +2,9 @@
 
 A watch has a connection of its own. It LISTENs first and looks then, so that no change falls
 between the two. A notification is only a hint to look again: it may be forged, missed or switched
-off. So a watch also looks after every `poll` seconds; on a replica, where LISTEN is impossible, it
-does nothing else.
+off. So a watch also looks after every `poll` seconds. It does nothing else on a replica, where
+LISTEN is impossible, and behind a pooler that lends sessions by the transaction, where it hears
+nothing.
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ from typing import Any
 import psycopg
 
 from modelreg.connection import SourceArgument
-from modelreg.follower import Follower, Target, connection_settings
+from modelreg.core import PathArgument
+from modelreg.follower import Follower, Target, watch_settings
+from modelreg.pooling import PID, is_pooled, lends_by_transaction
 from modelreg.types import DeploymentStage, ModelVersion
 
 LISTEN = "LISTEN modelreg"
-IN_RECOVERY = "SELECT pg_is_in_recovery()"
+IN_RECOVERY = f"{PID}, pg_is_in_recovery()"
 
 
 def watch(
@@ -32,6 +35,7 @@ def watch(
     *,
     alias: str | None = None,
     source: SourceArgument = None,
+    listen_dsn: PathArgument | None = None,
     include_current: bool = True,
     poll: float | None = None,
     timeout: float | None = None,
@@ -44,29 +48,32 @@ def watch(
     the second alone. The same version never comes twice in a row, so one that is withdrawn and put
     back is not announced again; a withdrawal alone is not announced.
 
-    source    a DSN (None: libpq's environment); of a connection or a pool, only its settings are
-              used: a watch has a connection of its own, in autocommit mode, and closes it
-    poll      seconds after which to look even if no event came; None: 60, or 5 where LISTEN is
-              impossible
-    timeout   seconds after which the iteration ends; None: never
+    source      a DSN (None: libpq's environment); of a connection or a pool, only its settings are
+                used: a watch has a connection of its own, in autocommit mode, and closes it
+    listen_dsn  where to connect instead, if notifications do not come through the source, as behind
+                a pooler that lends sessions by the transaction (PoolerWarning says so); None: as
+                MODELREG_LISTEN_DSN says, or to the source
+    poll        seconds after which to look even if no event came; None: 60, or 5 where LISTEN is
+                impossible
+    timeout     seconds after which the iteration ends; None: never
 
     Connects at the first step, or when it is entered as a context manager, and raises if that
     fails. A connection that is lost later is made anew, for as long as it takes. close() ends the
     iteration, from any thread.
     """
     target = Target.of(model_name, stage, alias)
-    return Watch(Follower(target, include_current, poll, timeout), source)
+    return Watch(Follower(target, include_current, poll, timeout), source, listen_dsn)
 
 
 class Watch(Iterator[ModelVersion]):
     """The iterator that watch() returns. One thread iterates; any may call close()."""
 
-    def __init__(self, follower: Follower, source: object) -> None:
+    def __init__(self, follower: Follower, source: object, listen_dsn: object = None) -> None:
         self._follower = follower
         self._wake = _Wake()
         # Not a method: the generator must not refer to its owner, so that both go at once, and the
         # connection with them.
-        self._versions = _follow(follower, self._wake, connection_settings(source))
+        self._versions = _follow(follower, self._wake, watch_settings(source, listen_dsn))
         self._started = False
 
     def __iter__(self) -> Watch:
@@ -157,7 +164,7 @@ def _follow(
             try:
                 if connection is None:
                     connection = _connect(follower, settings)
-                version = follower.found(_look(follower, connection))
+                version = follower.found(_look(follower, connection, settings))
             except psycopg.Error as error:
                 delay = follower.failed(error)
                 _close(connection)
@@ -184,27 +191,38 @@ def _follow(
 
 
 def _connect(follower: Follower, settings: dict[str, Any]) -> psycopg.Connection[Any]:
-    connection = psycopg.connect(autocommit=True, **settings)
+    connection = psycopg.connect(**settings)
     try:
         connection.add_notify_handler(lambda notify: follower.payloads.append(notify.payload))
-        follower.listening = False
-        _listen(follower, connection)
+        follower.listening = follower.pooled = False
+        _listen(follower, connection, settings)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _listen(follower: Follower, connection: psycopg.Connection[Any]) -> None:
-    """LISTEN, unless this is a replica, which cannot."""
-    if connection.execute(IN_RECOVERY).fetchone() == (False,):
+def _listen(
+    follower: Follower, connection: psycopg.Connection[Any], settings: dict[str, Any]
+) -> None:
+    """LISTEN, unless this is a replica, which cannot, or a pooler, where it would hear nothing."""
+    row = connection.execute(IN_RECOVERY).fetchone()
+    assert row is not None
+    backend_pid, in_recovery = row
+    if in_recovery:
+        return
+    if is_pooled(connection, backend_pid) and lends_by_transaction(settings):
+        follower.behind_pooler()
+    else:
         connection.execute(LISTEN)
         follower.listening = True
 
 
-def _look(follower: Follower, connection: psycopg.Connection[Any]) -> ModelVersion | None:
-    if not follower.listening:
-        _listen(follower, connection)  # it may have become a primary
+def _look(
+    follower: Follower, connection: psycopg.Connection[Any], settings: dict[str, Any]
+) -> ModelVersion | None:
+    if not (follower.listening or follower.pooled):
+        _listen(follower, connection, settings)  # it may have become a primary
     look = follower.target.look
     cursor = connection.execute(look.query, look.params, binary=True)
     return look.parse(cursor.fetchall())
@@ -221,8 +239,8 @@ class AsyncWatch(AsyncIterator[ModelVersion]):
     To end it, cancel the task, or call aclose() between two steps.
     """
 
-    def __init__(self, follower: Follower, source: object) -> None:
-        self._versions = _follow_async(follower, connection_settings(source))
+    def __init__(self, follower: Follower, source: object, listen_dsn: object = None) -> None:
+        self._versions = _follow_async(follower, watch_settings(source, listen_dsn))
         self._started = False
 
     def __aiter__(self) -> AsyncWatch:
@@ -269,7 +287,7 @@ async def _follow_async(
             try:
                 if connection is None:
                     connection = await _connect_async(follower, settings)
-                version = follower.found(await _look_async(follower, connection))
+                version = follower.found(await _look_async(follower, connection, settings))
             except psycopg.Error as error:
                 delay = follower.failed(error)
                 await _close_async(connection)
@@ -310,29 +328,39 @@ async def _readable(fileno: int, seconds: float) -> None:
 async def _connect_async(
     follower: Follower, settings: dict[str, Any]
 ) -> psycopg.AsyncConnection[Any]:
-    connection = await psycopg.AsyncConnection.connect(autocommit=True, **settings)
+    connection = await psycopg.AsyncConnection.connect(**settings)
     try:
         connection.add_notify_handler(lambda notify: follower.payloads.append(notify.payload))
-        follower.listening = False
-        await _listen_async(follower, connection)
+        follower.listening = follower.pooled = False
+        await _listen_async(follower, connection, settings)
     except BaseException:
         await connection.close()
         raise
     return connection
 
 
-async def _listen_async(follower: Follower, connection: psycopg.AsyncConnection[Any]) -> None:
-    cursor = await connection.execute(IN_RECOVERY)
-    if await cursor.fetchone() == (False,):
+async def _listen_async(
+    follower: Follower, connection: psycopg.AsyncConnection[Any], settings: dict[str, Any]
+) -> None:
+    row = await (await connection.execute(IN_RECOVERY)).fetchone()
+    assert row is not None
+    backend_pid, in_recovery = row
+    if in_recovery:
+        return
+    if is_pooled(connection, backend_pid) and await asyncio.to_thread(
+        lends_by_transaction, settings
+    ):
+        follower.behind_pooler()
+    else:
         await connection.execute(LISTEN)
         follower.listening = True
 
 
 async def _look_async(
-    follower: Follower, connection: psycopg.AsyncConnection[Any]
+    follower: Follower, connection: psycopg.AsyncConnection[Any], settings: dict[str, Any]
 ) -> ModelVersion | None:
-    if not follower.listening:
-        await _listen_async(follower, connection)
+    if not (follower.listening or follower.pooled):
+        await _listen_async(follower, connection, settings)
     look = follower.target.look
     cursor = await connection.execute(look.query, look.params, binary=True)
     return look.parse(await cursor.fetchall())

@@ -16,14 +16,17 @@ from psycopg.rows import tuple_row
 
 from modelreg import statements
 from modelreg.connection import (
+    NO_SETTINGS,
     UNKNOWN_OUTCOME,
     Retries,
     check_encoding,
     connect_arguments,
-    conninfo,
     encodable,
     is_alive,
+    names_for_statements,
+    needs_transaction,
 )
+from modelreg.dsn import conninfo, wants_prepared
 from modelreg.errors import ConfigurationError, is_lost_connection, translate
 from modelreg.statements import Statement
 
@@ -57,6 +60,7 @@ class AsyncSource(ABC):
 
     owned: bool
     retries: int = 0
+    prepared: bool = False
 
     @abstractmethod
     def connection(self) -> AbstractAsyncContextManager[AsyncConnection]:
@@ -65,7 +69,7 @@ class AsyncSource(ABC):
     async def close(self) -> None:  # noqa: B027
         """Close what this source has opened itself: here, nothing."""
 
-    async def run(self, statement: Statement[T]) -> T:
+    async def run(self, statement: Statement[T], settings: Mapping[str, str] = NO_SETTINGS) -> T:
         """Run a statement; reads run again if the connection was lost. Raises ModelregErrors."""
         backoff = Retries(self.retries)
         while True:
@@ -73,7 +77,8 @@ class AsyncSource(ABC):
             try:
                 async with self.connection() as connection:
                     lent = True
-                    return await execute(connection, statement)
+                    async with session_settings(connection, settings):
+                        return await execute(connection, statement)
             except psycopg.Error as caught:
                 error = translate(caught)
                 if lent and self.owned and is_lost_connection(error):
@@ -102,10 +107,10 @@ class AsyncDsnSource(AsyncSource):
 
     owned = True
 
-    def __init__(self, dsn: str, retries: int, settings: dict[str, str]) -> None:
+    def __init__(self, dsn: str, retries: int, prepared: bool) -> None:
         self._dsn = dsn
         self.retries = retries
-        self._settings = settings
+        self.prepared = prepared
         self._lock = asyncio.Lock()
         self._connection: AsyncConnection | None = None
         self._connected_before = False
@@ -122,21 +127,17 @@ class AsyncDsnSource(AsyncSource):
         backoff = Retries(self.retries)
         while True:
             try:
-                connection = await psycopg.AsyncConnection.connect(**connect_arguments(self._dsn))
-                break
+                connection = await psycopg.AsyncConnection.connect(
+                    **connect_arguments(self._dsn, self.prepared)
+                )
             except psycopg.OperationalError as error:
                 # A server that was there may be restarting.
                 again = self._connected_before and is_lost_connection(error)
                 if not (again and await pause(backoff)):
                     raise
-        try:
-            for name, value in self._settings.items():
-                await execute(connection, statements.set_setting(name, value))
-        except BaseException:
-            await connection.close()
-            raise
-        self._connected_before = True
-        return connection
+            else:
+                self._connected_before = True
+                return connection
 
     async def close(self) -> None:
         async with self._lock:
@@ -153,15 +154,17 @@ class AsyncConnectionSource(AsyncSource):
 
     owned = False
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, prepared: bool) -> None:
         self._connection = connection
+        self.prepared = prepared
         self._lock = asyncio.Lock()
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection]:
         async with self._lock:
-            check_encoding(self._connection)
-            yield self._connection
+            with names_for_statements(self._connection, self.prepared):
+                check_encoding(self._connection)
+                yield self._connection
 
 
 class AsyncPoolSource(AsyncSource):
@@ -172,9 +175,12 @@ class AsyncPoolSource(AsyncSource):
 
     owned = True
 
-    def __init__(self, pool: psycopg_pool.AsyncConnectionPool[Any], retries: int) -> None:
+    def __init__(
+        self, pool: psycopg_pool.AsyncConnectionPool[Any], retries: int, prepared: bool
+    ) -> None:
         self._pool = pool
         self.retries = retries
+        self.prepared = prepared
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection]:
@@ -190,7 +196,8 @@ class AsyncPoolSource(AsyncSource):
                 autocommit = connection.autocommit
                 await connection.set_autocommit(True)
                 try:
-                    yield connection
+                    with names_for_statements(connection, self.prepared):
+                        yield connection
                 finally:
                     idle = connection.pgconn.transaction_status == TransactionStatus.IDLE
                     if idle and not connection.closed:
@@ -199,20 +206,20 @@ class AsyncPoolSource(AsyncSource):
 
 
 def make_async_source(
-    source: AsyncSourceArgument, retries: int, settings: dict[str, str]
+    source: AsyncSourceArgument, retries: int, prepared: bool | None = None
 ) -> AsyncSource:
-    """The AsyncSource for what a caller gave; settings are for connections that are made here."""
+    """The AsyncSource for what a caller gave; see connection.make_source."""
     if source is None or isinstance(source, (str, os.PathLike)):
-        return AsyncDsnSource(conninfo(source), retries, settings)
+        return AsyncDsnSource(conninfo(source), retries, wants_prepared(prepared, source))
     if isinstance(source, psycopg.AsyncConnection):
-        return AsyncConnectionSource(source)
+        return AsyncConnectionSource(source, wants_prepared(prepared))
     if isinstance(source, psycopg.Connection):
         raise ConfigurationError(
             "a connection that is not asynchronous was given", hint="ModelRegistry takes it."
         )
     getconn = getattr(source, "getconn", None)
     if inspect.iscoroutinefunction(getconn):
-        return AsyncPoolSource(source, retries)
+        return AsyncPoolSource(source, retries, wants_prepared(prepared))
     raise ConfigurationError(
         "a registry is a connection string, a psycopg AsyncConnection or a psycopg_pool"
         f" AsyncConnectionPool, not a {type(source).__name__}"
@@ -223,15 +230,22 @@ def make_async_source(
 async def session_settings(
     connection: AsyncConnection, settings: Mapping[str, str]
 ) -> AsyncIterator[None]:
-    """Give settings of the session other values for the time; see connection.session_settings."""
+    """Give settings other values for what is done inside; see connection.session_settings."""
+    if not settings:
+        yield
+        return
+    if needs_transaction(connection):
+        async with connection.transaction():
+            for name, value in settings.items():
+                await execute(connection, statements.set_local(name, value))
+            yield
+        return
     before = {name: await execute(connection, statements.get_setting(name)) for name in settings}
-    local = connection.pgconn.transaction_status == TransactionStatus.INTRANS
     for name, value in settings.items():
-        await execute(connection, statements.set_setting(name, value, local))
+        await execute(connection, statements.set_local(name, value))
     try:
         yield
     finally:
-        status = connection.pgconn.transaction_status
-        if status in (TransactionStatus.IDLE, TransactionStatus.INTRANS):
+        if connection.pgconn.transaction_status == TransactionStatus.INTRANS:
             for name, old in before.items():
-                await execute(connection, statements.set_setting(name, old or None, local))
+                await execute(connection, statements.set_local(name, old or None))

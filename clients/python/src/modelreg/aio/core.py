@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from modelreg.aio.connection import (
     AsyncConnectionSource,
-    AsyncDsnSource,
     AsyncSourceArgument,
     make_async_source,
 )
@@ -37,14 +36,16 @@ class AsyncCore:
             raise ConfigurationError("source and registry_root both say where the registry is")
         self.source: AsyncSourceArgument = root if source is None else source
         """Where the registry is, as it was given."""
-        settings = {}
-        if self.config.compression is not None:
-            settings["modelreg.compression"] = self.config.compression
-        self._source = make_async_source(self.source, self.config.retries, settings)
-        self._settings = {} if isinstance(self._source, AsyncDsnSource) else settings
+        self._source = make_async_source(self.source, self.config.retries, self.config.prepared)
+        self._settings = self.config.settings
         self._model_settings = ModelSettings(
             self.config, remember=not isinstance(self._source, AsyncConnectionSource)
         )
+
+    @property
+    def prepared(self) -> bool:
+        """Whether statements may be prepared under a name."""
+        return self._source.prepared
 
     async def __aenter__(self) -> Self:
         return self

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 from modelreg import serializers, statements
 from modelreg.aio import transfer
-from modelreg.aio.connection import execute, session_settings
+from modelreg.aio.connection import execute
 from modelreg.aio.core import AsyncCore
 from modelreg.aio.transfer import in_thread, threaded
 from modelreg.core import PathArgument, Stage, Type
@@ -152,14 +152,7 @@ class AsyncRegistering(AsyncCore):
             data = payload.read_all()
             checksum = hashlib.sha256(data).hexdigest()
             statement = statements.register(data, {**arguments, "expected_checksum": checksum})
-            if not self._settings:
-                return await self._source.run(statement)
-            with translated():
-                async with (
-                    self._source.connection() as connection,
-                    session_settings(connection, self._settings),
-                ):
-                    return await execute(connection, statement)
+            return await self._source.run(statement, self._settings)
         item = UploadItem(payload, resume)
 
         def finish() -> Statement[ModelVersion]:

@@ -158,4 +158,4 @@ class AsyncModelRegistry(AsyncRegistering, AsyncLoading):
         the task that waits for the next version, or leave its `async with`.
         """
         follower = Follower(Target.of(model_name, stage, alias), include_current, poll, timeout)
-        return AsyncWatch(follower, self.source)
+        return AsyncWatch(follower, self.source, self.config.listen_dsn)

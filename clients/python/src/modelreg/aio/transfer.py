@@ -31,7 +31,6 @@ from modelreg.aio.connection import (
 )
 from modelreg.connection import Retries
 from modelreg.errors import (
-    InvalidArgumentError,
     ModelregError,
     NotFoundError,
     is_lost_connection,
@@ -127,6 +126,7 @@ async def send(
     started = time.monotonic()
     backoff = Retries(source.retries)
     lost: ModelregError | None = None
+    last: Statement[ModelVersion] | None = None
     while True:
         try:
             if lost is not None:
@@ -134,26 +134,29 @@ async def send(
                     assert item.upload_id is not None
                     status = await source.run(statements.upload_status(item.upload_id))
                     await in_thread(item.resume, status.bytes_held)
-            async with source.connection() as connection, session_settings(connection, settings):
+            async with source.connection() as connection:
                 while not upload.done:
                     before = upload.bytes_confirmed
-                    await _send_parts(connection, upload)
+                    async with session_settings(connection, settings):
+                        await _send_parts(connection, upload)
                     if upload.bytes_confirmed > before:
                         backoff = Retries(source.retries)
-                return await execute(connection, finish())
+                last = last if last is not None else await in_thread(finish)
+                async with session_settings(connection, settings):
+                    return await execute(connection, last)
         except (psycopg.Error, ModelregError) as caught:
             error = caught if isinstance(caught, ModelregError) else translate(caught)
-            if lost is not None and isinstance(error, NotFoundError) and upload.all_sent:
+            if lost is not None and isinstance(error, NotFoundError) and last is not None:
                 # The registration was made before its answer was lost; see transfer.send.
                 seconds = time.monotonic() - started + 1
-                checksum = finish().params["expected_checksum"]
+                checksum = last.params["expected_checksum"]
                 version = await source.run(
                     statements.find_registration(arguments, checksum, seconds)
                 )
                 if version is not None:
                     return version
             again = is_lost_connection(caught) or (
-                lost is not None and isinstance(error, InvalidArgumentError) and not upload.done
+                lost is not None and error.sqlstate == "22023" and not upload.done
             )
             if not (again and source.owned and await pause(backoff)):
                 if error is caught:

@@ -22,6 +22,7 @@ def watch(session: Session) -> int:
         options.stage or "production",
         alias=options.alias,
         source=session.dsn,
+        listen_dsn=options.listen_dsn,
         include_current=not options.no_current,
         poll=options.poll,
         timeout=options.timeout,

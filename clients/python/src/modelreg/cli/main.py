@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -101,7 +102,9 @@ def _run(argv: Sequence[str] | None) -> int:
         command: Callable[[Session], int] = getattr(
             importlib.import_module(f"modelreg.cli.{module}"), function
         )
-        return command(session)
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *_, **__: session.message(f"warning: {message}")
+            return command(session)
     except BrokenPipeError:
         raise
     except Terminated:

@@ -425,6 +425,12 @@ def _watch(command: Command) -> None:
     group = parser.add_mutually_exclusive_group()
     _stage(group, "default: production")
     group.add_argument("--alias", metavar="A", help="watch this alias instead of a stage")
+    parser.add_argument(
+        "--listen-dsn",
+        metavar="DSN",
+        help="connect there, past a pooler that lets no notifications through (default:"
+        " MODELREG_LISTEN_DSN)",
+    )
     parser.add_argument("--exec", metavar="COMMAND", help="run this for each version")
     parser.add_argument("--no-current", action="store_true", help="leave out what is live now")
     parser.add_argument("--count", type=count, metavar="N", help="end after N versions")

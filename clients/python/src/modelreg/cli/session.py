@@ -43,7 +43,7 @@ class Session:
     @cached_property
     def source(self) -> Source:
         """The connection, made when it is first used."""
-        return make_source(self.dsn, RETRIES, {})
+        return make_source(self.dsn, RETRIES)
 
     @cached_property
     def registry(self) -> ModelRegistry:
