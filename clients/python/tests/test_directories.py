@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import socket
 
 import psycopg
 import pytest
@@ -21,9 +22,10 @@ from modelreg import (
 from modelreg.streaming import manifest, parse_manifest
 
 MB = 1024 * 1024
+LARGE = os.urandom(3 * MB + 5)
 FILES = {
     "MLmodel": b"flavors: {}\n",
-    "data/weights.bin": os.urandom(3 * MB + 5),
+    "data/weights.bin": LARGE,
     "data/exactly.bin": os.urandom(2 * MB),
     'data/deep/er/ümläut "quoted" {a}.txt': b"x",
     "empty": b"",
@@ -208,7 +210,7 @@ def test_what_cannot_be_registered(registry, tmp_path, model):
         register(registry, tmp_path, model)
     (tmp_path / "back\\slash").unlink()
     (tmp_path / "line\nbreak").write_bytes(b"x")
-    with pytest.raises(InvalidArgumentError, match="not a file that can"):
+    with pytest.raises(InvalidArgumentError, match="not a path that can"):
         register(registry, tmp_path, model)
     (tmp_path / "line\nbreak").unlink()
     (tmp_path / os.fsdecode(b"not \xff utf-8")).write_bytes(b"x")
@@ -218,14 +220,147 @@ def test_what_cannot_be_registered(registry, tmp_path, model):
 
 
 def test_links(registry, tmp_path, model):
+    """They are followed to files and directories, wherever these are."""
     source = tmp_path / "source"
     (source / "real").mkdir(parents=True)
+    (source / "real" / "inside").write_bytes(b"inside")
+    (tmp_path / "elsewhere" / "deep").mkdir(parents=True)
+    (tmp_path / "elsewhere" / "deep" / "file").write_bytes(b"linked directory")
     (tmp_path / "outside").write_bytes(b"linked")
     (source / "link").symlink_to(tmp_path / "outside")
-    (source / "loop").symlink_to(source)
+    (source / "twice").symlink_to("link")
+    (source / "directory").symlink_to(tmp_path / "elsewhere")
+    (source / "same").symlink_to("real")  # no circle: it is not inside of it
     version = register(registry, source, model)
-    assert [entry.path for entry in registry.list_files(version.model_id)] == ["link"]
-    assert registry.load_bytes(version.model_id, "link") == b"linked"
+    assert {entry.path for entry in registry.list_files(version.model_id)} == {
+        "directory/deep/file",
+        "link",
+        "real/inside",
+        "same/inside",
+        "twice",
+    }
+    assert registry.load_bytes(version.model_id, "twice") == b"linked"
+    assert registry.load_bytes(version.model_id, "directory/deep/file") == b"linked directory"
+    # The directory itself may be a link.
+    (tmp_path / "latest").symlink_to(source)
+    assert register(registry, tmp_path / "latest", model).checksum == version.checksum
+
+
+def test_cache_of_hugging_face(registry, tmp_path, model):
+    """Its snapshots are links out of themselves, to blobs that are shared."""
+    cache = tmp_path / "models--x"
+    (cache / "blobs").mkdir(parents=True)
+    snapshot = cache / "snapshots" / "0123abc"
+    (snapshot / "onnx").mkdir(parents=True)
+    contents_of = {"config.json": b"{}", "model.safetensors": LARGE, "onnx/model.onnx": b"o"}
+    for path, data in contents_of.items():
+        blob = cache / "blobs" / hashlib.sha256(data).hexdigest()
+        blob.write_bytes(data)
+        link = snapshot / path
+        link.symlink_to(os.path.relpath(blob, link.parent))
+    version = register(registry, snapshot, model)
+    target = registry.download(version.model_id, tmp_path / "copy")
+    assert contents(target) == contents_of
+    assert not any(path.is_symlink() for path in target.rglob("*"))
+
+
+def test_links_that_lead_nowhere(registry, tmp_path, model):
+    """Each is named; nothing is left out, and nothing is registered."""
+    source = tmp_path / "source"
+    (source / "a" / "b").mkdir(parents=True)
+    (source / "a" / "file").write_bytes(b"x")
+    wrong = source / "a" / "b" / "wrong"
+    for make, said in (
+        (lambda: wrong.symlink_to("nowhere"), "leads nowhere: to nowhere"),
+        (lambda: wrong.symlink_to("wrong"), "in a circle"),
+        (lambda: wrong.symlink_to(source), "in a circle"),
+        (lambda: wrong.symlink_to(".."), "in a circle"),
+        (lambda: os.mkfifo(wrong), "a pipe"),
+        (lambda: socket.socket(socket.AF_UNIX).bind(os.path.relpath(wrong)), "a socket"),
+        (lambda: wrong.symlink_to("/dev/null"), "a device"),
+    ):
+        make()
+        with pytest.raises(InvalidArgumentError, match=f"wrong.*{said}"):
+            register(registry, source, model)
+        wrong.unlink()
+    assert registry.list_versions(model_name=model) == []
+    wrong.write_bytes(b"right")
+    assert register(registry, source, model).file_count == 2
+
+
+def test_empty_directories_are_told(registry, directory, model):
+    (directory / "logs" / "old").mkdir(parents=True)
+    (directory / "cache").mkdir()
+    with pytest.warns(UserWarning, match="not registered: cache, logs/old") as caught:
+        register(registry, directory, model)
+    assert caught[0].filename == __file__
+
+
+def test_what_may_not_be_read(registry, directory, model):
+    secret = directory / "data" / "weights.bin"
+    secret.chmod(0)
+    if os.access(secret, os.R_OK):
+        pytest.skip("root may read everything")
+    with pytest.raises(PermissionError, match=r"weights\.bin"):
+        register(registry, directory, model)
+    secret.chmod(0o644)
+    (directory / "data").chmod(0)
+    with pytest.raises(PermissionError, match="data"):
+        register(registry, directory, model)
+    (directory / "data").chmod(0o755)
+    register(registry, directory, model)
+
+
+def test_too_many_files(registry, tmp_path, model):
+    """Also those of which links to directories make too many."""
+    below = tmp_path / "source"
+    for _ in range(15):
+        below.mkdir(exist_ok=True)
+        (below / "next").mkdir()
+        (below / "again").symlink_to("next")
+        below = below / "next"
+    (below / "file").write_bytes(b"x")
+    with pytest.raises(InvalidArgumentError, match="more than 10000 files"):
+        register(registry, tmp_path / "source", model)
+
+
+def test_executable_bit(registry, directory, model, tmp_path):
+    """It alone is kept, beside the checksum."""
+    plain = register(registry, directory, model)
+    assert "modelreg.executable" not in plain.properties
+    (directory / "Z").chmod(0o4711)
+    (directory / "data" / "exactly.bin").chmod(0o700)
+    (directory / "same").chmod(0o655)  # others, not the owner
+    version = register(registry, directory, model)
+    assert version.checksum == plain.checksum
+    assert version.properties["modelreg.executable"] == ["Z", "data/exactly.bin"]
+    mask = os.umask(0o027)
+    try:
+        for resume in (False, True):
+            target = registry.download(version.model_id, tmp_path / "target", resume=resume)
+            modes = {name: (target / name).stat().st_mode & 0o7777 for name in ("Z", "same")}
+            assert modes == {"Z": 0o750, "same": 0o640}
+            (target / "Z").chmod(0o640)
+        one = registry.download(version.model_id, tmp_path / "one", path="data/exactly.bin")
+        assert one.stat().st_mode & 0o7777 == 0o750
+        single = registry.register_file(
+            directory / "Z", "x", model_name=model, performance_metrics=METRICS
+        )
+        assert single.properties["modelreg.executable"] is True
+        assert registry.download(single.model_id, tmp_path / "f").stat().st_mode & 0o777 == 0o750
+    finally:
+        os.umask(mask)
+
+
+@pytest.mark.parametrize("value", ["true", '"Z"', "[1, null]", "{}", "7"])
+def test_executable_bit_that_somebody_wrote(registry, directory, model, tmp_path, sql, value):
+    version = register(registry, directory, model)
+    sql.execute(
+        "SELECT FROM modelreg_update(%s, properties => jsonb_build_object(%s::text, %s::jsonb))",
+        [version.model_id, "modelreg.executable", value],
+    )
+    target = registry.download(version.model_id, tmp_path / "target")
+    assert not any(path.stat().st_mode & 0o111 for path in target.rglob("*") if path.is_file())
 
 
 def test_many_small_files(registry, tmp_path, model):

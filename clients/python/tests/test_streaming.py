@@ -28,7 +28,8 @@ from modelreg import (
     NotFoundError,
     RegistryConfig,
 )
-from modelreg.streaming import Payload
+from modelreg.payload import Payload
+from modelreg.tree import Tree
 
 MB = 1024 * 1024
 SIZE = 35 * MB + 123_456  # more than is sent between two commits
@@ -412,7 +413,7 @@ def test_files_of_whole_parts_are_closed(tmp_path):
     for name in "abc":
         (tmp_path / name).write_bytes(bytes(2 * MB))
     before = os.listdir("/proc/self/fd")
-    with Payload.of_paths([tmp_path / name for name in "abc"]) as payloads:
+    with Payload.of_tree(Tree.of(tmp_path).files) as payloads:
         for payload in payloads:
             assert payload.read(0, MB) + payload.read(MB, MB) == bytes(2 * MB)
         assert os.listdir("/proc/self/fd") == before

@@ -71,6 +71,10 @@ class InvalidArgumentError(ModelregError, ValueError):
     """A bad argument (22023 and its like)."""
 
 
+class FileChangedError(InvalidArgumentError):
+    """A file or directory changed while it was sent. Nothing was registered."""
+
+
 class NotFoundError(ModelregError, LookupError, ValueError):
     """No such version, model, alias or upload (42704)."""
 

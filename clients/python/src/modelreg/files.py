@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from modelreg.errors import ChecksumError, UnsupportedError
+from modelreg.payload import PART_SIZE
 from modelreg.preparing import FILENAME_PROPERTY
-from modelreg.streaming import PART_SIZE, Download, Meter
+from modelreg.streaming import Download, Meter
 from modelreg.types import FileEntry, ModelVersion
 
 
@@ -43,7 +44,9 @@ def _is_plain(name: str) -> bool:
 
 
 @contextmanager
-def incoming_file(path: Path, size: int, meter: Meter, resume_as: str | None) -> Iterator[Download]:
+def incoming_file(
+    path: Path, size: int, meter: Meter, resume_as: str | None, executable: bool
+) -> Iterator[Download]:
     """A Download into a file beside `path`, which replaces `path` in one step at the end.
 
     resume_as names the bytes: then what an earlier download with that name left is used, and what
@@ -58,6 +61,8 @@ def incoming_file(path: Path, size: int, meter: Meter, resume_as: str | None) ->
             download = Download(cast(BinaryIO, sink), size, meter)
             download.feed_what_is_there()
             yield download
+            if executable:
+                make_executable(partial)
             written = os.fstat(sink.fileno())
         _replace(partial, path, written)
     except BaseException as error:
@@ -65,6 +70,12 @@ def incoming_file(path: Path, size: int, meter: Meter, resume_as: str | None) ->
         if not resume_as or isinstance(error, ChecksumError):
             partial.unlink(missing_ok=True)
         raise
+
+
+def make_executable(path: Path) -> None:
+    """Have a file executable for those who may read it."""
+    mode = stat.S_IMODE(path.stat().st_mode)
+    path.chmod(mode | (mode & 0o444) >> 2)
 
 
 def _replace(partial: Path, path: Path, written: os.stat_result) -> None:

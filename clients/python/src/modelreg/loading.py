@@ -10,12 +10,14 @@ from typing import Any, Literal, overload
 
 from modelreg import files, statements, transfer
 from modelreg.core import Core, PathArgument, Stage, Type
+from modelreg.payload import temporary_file
 from modelreg.preparing import (
     Loaded,
     Opening,
     check_directory,
     entry_of,
     find,
+    is_executable,
     readings,
     unknown,
 )
@@ -26,7 +28,6 @@ from modelreg.streaming import (
     describe,
     meter,
     parse_manifest,
-    temporary_file,
 )
 from modelreg.types import FileEntry, ModelVersion, Progress, Trust
 
@@ -329,7 +330,8 @@ class Loading(Core):
         resume: bool,
     ) -> None:
         name = entry.sha256[:16] if resume else None
-        with files.incoming_file(target, entry.size, measured, name) as download:
+        executable = is_executable(version, entry.path)
+        with files.incoming_file(target, entry.size, measured, name, executable) as download:
             transfer.receive(
                 self._source, download, version.model_id, entry.path or None, verify=verify
             )
@@ -355,7 +357,10 @@ class Loading(Core):
         ):
             for entry in entries:
                 target = files.file_below(directory, entry)
-                if not (resume and files.has(target, entry)):
+                if resume and files.has(target, entry):
+                    if is_executable(version, entry.path):
+                        files.make_executable(target)
+                else:
                     part = measured.after(done)
                     self._receive_file(version, entry, target, verify, part, resume)
                 done += entry.size

@@ -6,10 +6,11 @@ Nothing here talks to a server; the registries with and without await share it.
 from __future__ import annotations
 
 import enum
+import hashlib
 import inspect
 import os
 import re
-from collections.abc import Callable, Collection, Generator, Iterable, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, BinaryIO, NamedTuple
@@ -27,8 +28,10 @@ from modelreg.errors import (
     UntrustedError,
     warn_caller,
 )
+from modelreg.payload import Payload, spool
 from modelreg.serializers import Serializer
-from modelreg.streaming import Payload, compare_checksum, describe, spool
+from modelreg.streaming import UploadItem, compare_checksum, describe, manifest
+from modelreg.tree import Tree
 from modelreg.types import (
     SERIALIZER_PROPERTY,
     FileEntry,
@@ -42,6 +45,9 @@ RESERVED = "modelreg."
 """Properties that begin so are the client's own."""
 
 FILENAME_PROPERTY = "modelreg.filename"
+
+EXECUTABLE_PROPERTY = "modelreg.executable"
+"""True for a file that its owner may execute; of a directory, the paths of such files."""
 
 _REPR_LENGTH = 200
 
@@ -293,14 +299,50 @@ def _checked_trust(
     return frozenset(digest.lower() for digest in digests)
 
 
-def file_properties(serializer: str, filename: str | None) -> dict[str, str]:
+def file_properties(serializer: str, filename: str | None, payload: Payload) -> dict[str, Any]:
     """The client's properties for bytes that something else wrote."""
     serializers.find(serializer)
-    properties = {SERIALIZER_PROPERTY: serializer}
+    properties: dict[str, Any] = {SERIALIZER_PROPERTY: serializer}
     if filename:
         # A name that is no text is kept as far as it is.
         properties[FILENAME_PROPERTY] = filename.encode(errors="replace").decode()
+        if payload.is_executable:
+            properties[EXECUTABLE_PROPERTY] = True
     return properties
+
+
+def directory_properties(tree: Tree) -> dict[str, Any]:
+    """The client's properties for a directory; warns of what of it no version can have."""
+    if tree.empty:
+        shown = ", ".join(tree.empty[:5]) + (", …" if len(tree.empty) > 5 else "")
+        warn_caller(f"empty directories are not registered: {shown}", UserWarning)
+    return {EXECUTABLE_PROPERTY: tree.executable} if tree.executable else {}
+
+
+def finish_directory(
+    tree: Tree, items: Sequence[UploadItem], arguments: Mapping[str, Any]
+) -> Statement[ModelVersion]:
+    """The statement that registers a directory, when all of its files were sent."""
+    tree.check_unchanged()
+    paths = [file.relative for file in tree.files]
+    entries = [
+        FileEntry(path, item.payload.size, item.finish())
+        for path, item in zip(paths, items, strict=True)
+    ]
+    checksum = hashlib.sha256(manifest(entries)).hexdigest()
+    return statements.register_files(
+        paths,
+        [item.upload_id or "" for item in items],
+        {**arguments, "expected_checksum": checksum},
+    )
+
+
+def is_executable(version: ModelVersion, path: str = "") -> bool:
+    """Whether a file of a version, or the one that it is, was registered as executable."""
+    recorded = version.properties.get(EXECUTABLE_PROPERTY)
+    if not path:
+        return recorded is True
+    return isinstance(recorded, list) and path in recorded
 
 
 # ---- Settings of models ----

@@ -9,16 +9,23 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any, BinaryIO
 
-from psycopg.pq import TransactionStatus
-
 from modelreg import serializers, statements, transfer
 from modelreg.connection import execute
 from modelreg.core import Core, PathArgument, Stage, Type
-from modelreg.errors import ModelregError, is_lost_connection, translated
-from modelreg.preparing import file_properties, parameters_of, registration, serialize
+from modelreg.errors import FileChangedError, ModelregError, is_lost_connection, translated
+from modelreg.payload import Payload
+from modelreg.preparing import (
+    directory_properties,
+    file_properties,
+    finish_directory,
+    parameters_of,
+    registration,
+    serialize,
+)
 from modelreg.statements import INLINE_SIZE, Statement
-from modelreg.streaming import Payload, Upload, UploadItem, directory_files, manifest, meter
-from modelreg.types import DeploymentStage, FileEntry, ModelVersion, Progress, UploadStatus
+from modelreg.streaming import Upload, UploadItem, meter
+from modelreg.tree import Tree
+from modelreg.types import DeploymentStage, ModelVersion, Progress, UploadStatus
 
 
 class Registering(Core):
@@ -84,10 +91,10 @@ class Registering(Core):
         metadata are register_model's further arguments. serializer says what load_model shall make
         of the bytes: "pickle" for bytes that pickle.dumps made, for instance.
         """
-        arguments = registration(
-            model_type, **metadata, own_properties=file_properties(serializer, None)
-        )
         with Payload.of_bytes(bytes(data)) as payload:
+            arguments = registration(
+                model_type, **metadata, own_properties=file_properties(serializer, None, payload)
+            )
             return self._register(payload, arguments, progress, None)
 
     def register_file(
@@ -105,6 +112,9 @@ class Registering(Core):
         metadata and serializer are as in register_bytes. resume is the id of an upload of the same
         file that did not come to its end, from begin_upload or an error's upload_id: what the
         server has of it is not sent again.
+
+        A file that is changed while it is sent is refused (FileChangedError); one that is replaced
+        by another, as by a rename, is registered as it was.
         """
         if isinstance(path, (str, os.PathLike)):
             payload, name = Payload.of_path(path), os.path.basename(os.fspath(path))
@@ -112,7 +122,7 @@ class Registering(Core):
             payload, name = Payload.of_file(path, self.config.temporary_directory), None
         with payload:
             arguments = registration(
-                model_type, **metadata, own_properties=file_properties(serializer, name)
+                model_type, **metadata, own_properties=file_properties(serializer, name, payload)
             )
             return self._register(payload, arguments, progress, resume)
 
@@ -127,26 +137,18 @@ class Registering(Core):
         """Register a directory of files as one version. metadata are as in register_bytes.
 
         The version's checksum pins every file: it is that of the list of their paths, sizes and
-        checksums. Symbolic links to files are followed, empty directories left out.
+        checksums. Links are followed, to files and directories, wherever they lead. Which files are
+        executable is kept beside the checksum. A directory that changes while it is sent is refused
+        (FileChangedError), and empty directories are left out, with a warning.
         """
-        arguments = registration(model_type, **metadata)
-        found = directory_files(path)
-        with Payload.of_paths([place for _, place in found]) as payloads:
+        tree = Tree.of(path)
+        arguments = registration(model_type, **metadata, own_properties=directory_properties(tree))
+        with Payload.of_tree(tree.files) as payloads:
             items = [UploadItem(payload) for payload in payloads]
             self._model_settings.apply(arguments, self._source.run)
-            paths = [name for name, _ in found]
 
             def finish() -> Statement[ModelVersion]:
-                entries = [
-                    FileEntry(name, item.payload.size, item.checksum)
-                    for name, item in zip(paths, items, strict=True)
-                ]
-                checksum = hashlib.sha256(manifest(entries)).hexdigest()
-                return statements.register_files(
-                    paths,
-                    [item.upload_id or "" for item in items],
-                    {**arguments, "expected_checksum": checksum},
-                )
+                return finish_directory(tree, items, arguments)
 
             try:
                 return self._send(items, arguments, finish, progress)
@@ -156,12 +158,12 @@ class Registering(Core):
                 raise
 
     def _abandon(self, items: Iterable[UploadItem]) -> None:
-        """Remove uploads that nobody can go on with. In a caller's transaction, that decides."""
+        """Remove uploads that nobody can go on with. A transaction that failed does that itself."""
         with suppress(ModelregError), translated(), self._source.connection() as connection:
             for item in items:
-                idle = connection.pgconn.transaction_status == TransactionStatus.IDLE
-                if item.upload_id is not None and connection.autocommit and idle:
+                if item.upload_id is not None and transfer.can_change(connection):
                     execute(connection, statements.upload_abort(item.upload_id))
+                    item.upload_id = None
 
     def _register(
         self,
@@ -174,13 +176,14 @@ class Registering(Core):
         if payload.size <= INLINE_SIZE and resume is None:
             data = payload.read_all()
             checksum = hashlib.sha256(data).hexdigest()
+            payload.check_unchanged(checksum)
             statement = statements.register(data, {**arguments, "expected_checksum": checksum})
             return self._source.run(statement, self._settings)
         item = UploadItem(payload, resume)
 
         def finish() -> Statement[ModelVersion]:
             return statements.register_upload(
-                item.upload_id or "", {**arguments, "expected_checksum": item.checksum}
+                item.upload_id or "", {**arguments, "expected_checksum": item.finish()}
             )
 
         return self._send([item], arguments, finish, progress)
@@ -203,6 +206,10 @@ class Registering(Core):
                     arguments,
                     settings=self._settings,
                 )
+        except FileChangedError:
+            # What was sent is of no use to anybody.
+            self._abandon(items)
+            raise
         except ModelregError as error:
             if self._source.owned and len(items) == 1 and items[0].upload_id is not None:
                 error.upload_id = items[0].upload_id

@@ -7,146 +7,22 @@ and so serve with and without await. What drives them over a psycopg connection 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
-import re
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
-from modelreg.calls import text
 from modelreg.errors import ChecksumError, InvalidArgumentError, missing_extra
-from modelreg.statements import INLINE_SIZE, Statement, upload_append
+from modelreg.payload import PART_SIZE as PART_SIZE
+from modelreg.payload import Payload
+from modelreg.statements import Statement, upload_append
 from modelreg.types import FileEntry, ModelVersion, Progress
-
-PART_SIZE = 1024 * 1024
-"""Bytes in an append: what psycopg sends fastest."""
 
 COMMIT_SIZE = 32 * PART_SIZE
 """Bytes after which an upload is committed, where that is ours to do."""
-
-
-class Payload:
-    """Bytes to be registered: an open file of known size, read in parts.
-
-    It is closed at the end if it is `owned`; a caller's own file is not.
-    """
-
-    def __init__(self, file: BinaryIO, size: int, *, owned: bool = True) -> None:
-        self._file = file
-        self._owned = owned
-        self.size = size
-
-    @classmethod
-    def of_bytes(cls, data: bytes) -> Payload:
-        return cls(io.BytesIO(data), len(data))
-
-    @classmethod
-    def of_path(cls, path: str | os.PathLike[str]) -> Payload:
-        """A file as large as it is now. Raises OSError."""
-        file = Path(path).open("rb")  # noqa: SIM115
-        try:
-            payload = cls.of_file(file)
-        except BaseException:
-            file.close()
-            raise
-        if payload._file is not file:
-            file.close()
-        payload._owned = True
-        return payload
-
-    @classmethod
-    def of_file(cls, file: BinaryIO, directory: str | os.PathLike[str] | None = None) -> Payload:
-        """An open file, from its beginning; what cannot be read twice, a pipe, is copied."""
-        if isinstance(file, io.TextIOBase):
-            raise InvalidArgumentError("the file is open for text: open it with 'rb'")
-        if file.seekable():
-            return cls(file, file.seek(0, os.SEEK_END), owned=False)
-        copy = temporary_file(directory)
-        try:
-            while part := file.read(PART_SIZE):
-                copy.write(part)
-            return cls(copy, copy.tell())
-        except BaseException:
-            copy.close()
-            raise
-
-    @classmethod
-    @contextmanager
-    def of_paths(cls, paths: Iterable[str | os.PathLike[str]]) -> Iterator[list[Payload]]:
-        """Files that are opened when they are read, each for as long as it is; sizes as of now."""
-        sizes = [(path, os.stat(path).st_size) for path in paths]
-        payloads = [cls(cast(BinaryIO, _LazyFile(path, size)), size) for path, size in sizes]
-        try:
-            yield payloads
-        finally:
-            for payload in payloads:
-                payload.close()
-
-    def read(self, byte_offset: int, length: int) -> bytes:
-        """So many bytes from the offset on. Raises InvalidArgumentError if the file has shrunk."""
-        self._file.seek(byte_offset)
-        wanted = min(length, self.size - byte_offset)
-        data = self._file.read(wanted)
-        while len(data) < wanted:
-            more = self._file.read(wanted - len(data))
-            if not more:
-                raise InvalidArgumentError("the file became shorter while it was read")
-            data += more
-        return data
-
-    def read_all(self) -> bytes:
-        return self.read(0, self.size)
-
-    def close(self) -> None:
-        if self._owned:
-            self._file.close()
-
-    def __enter__(self) -> Payload:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-class _LazyFile(io.RawIOBase):
-    """A file that is opened at its first reading, and closed when it was read to its end.
-
-    A directory may have more files than a process may have open.
-    """
-
-    def __init__(self, path: str | os.PathLike[str], size: int) -> None:
-        super().__init__()
-        self._path = path
-        self._size = size
-        self._position = 0
-        self._file: BinaryIO | None = None
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        assert whence == os.SEEK_SET
-        self._position = offset
-        return offset
-
-    def read(self, size: int = -1) -> bytes:
-        if self._file is None:
-            self._file = Path(self._path).open("rb")  # noqa: SIM115
-        self._file.seek(self._position)
-        data = self._file.read(size)
-        self._position += len(data)
-        if self._position >= self._size or len(data) < size:
-            self._file.close()
-            self._file = None
-        return data
-
-    def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-        super().close()
 
 
 class _Digest:
@@ -193,11 +69,12 @@ class UploadItem:
         self.digest.skip_to(self.payload, bytes_held)
         self.sent = self.confirmed = bytes_held
 
-    @property
-    def checksum(self) -> str:
-        """The SHA-256, once all has been handed out."""
+    def finish(self) -> str:
+        """The SHA-256, once all has been handed out. Raises FileChangedError if it is of a mix."""
         assert self.sent == self.payload.size
-        return self.digest.hexdigest()
+        checksum = self.digest.hexdigest()
+        self.payload.check_unchanged(checksum)
+        return checksum
 
 
 class Upload:
@@ -219,11 +96,6 @@ class Upload:
     def done(self) -> bool:
         """Whether the server has all bytes."""
         return all(item.confirmed == item.payload.size for item in self.items)
-
-    @property
-    def all_sent(self) -> bool:
-        """Whether all bytes were handed out, so that all digests are known."""
-        return all(item.sent == item.payload.size for item in self.items)
 
     def next_part(self) -> Statement[int] | None:
         """The statement that sends the next part; None: all were handed out."""
@@ -291,54 +163,9 @@ def compare_checksum(what: str, expected: str, actual: str) -> None:
         )
 
 
-def temporary_file(directory: str | os.PathLike[str] | None = None) -> BinaryIO:
-    """A file without a name, gone when it is closed."""
-    return cast(BinaryIO, tempfile.TemporaryFile(dir=directory))
-
-
-def spool(directory: str | os.PathLike[str] | None = None) -> BinaryIO:
-    """A file in memory that moves to disk when it grows."""
-    return cast(
-        BinaryIO,
-        tempfile.SpooledTemporaryFile(
-            max_size=8 * INLINE_SIZE, dir=None if directory is None else os.fspath(directory)
-        ),
-    )
-
-
 # ---- Directories ----
 
 MANIFEST_FORMAT = "modelreg-files-1"
-
-
-_UNFIT = re.compile(r"[\x00-\x1f\x7f\\]")
-
-
-def directory_files(root: str | os.PathLike[str]) -> list[tuple[str, Path]]:
-    """The files below a directory: relative path with slashes, and where it is; in order.
-
-    Symbolic links are followed to files, not to directories. Raises InvalidArgumentError if there
-    are none.
-    """
-    top = Path(root)
-    if not top.is_dir():
-        raise NotADirectoryError(f"{top} is not a directory")
-    found: list[tuple[str, Path]] = []
-    for directory, _, names in os.walk(top, onerror=_raise):
-        for name in names:
-            path = Path(directory, name)
-            relative = text(path.relative_to(top).as_posix(), f"the path {str(path)!a}")
-            # Found here rather than by the server, after all was sent.
-            if not path.is_file() or len(relative.encode()) > 1024 or _UNFIT.search(relative):
-                raise InvalidArgumentError(f"{path} is not a file that can be registered")
-            found.append((relative, path))
-    if not found:
-        raise InvalidArgumentError(f"there are no files in {top}")
-    return sorted(found, key=lambda entry: entry[0].encode())
-
-
-def _raise(error: OSError) -> None:
-    raise error
 
 
 def manifest(entries: Iterable[FileEntry]) -> bytes:

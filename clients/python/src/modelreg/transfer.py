@@ -8,9 +8,18 @@ from contextlib import nullcontext
 from typing import Any
 
 import psycopg
+from psycopg.pq import TransactionStatus
 
 from modelreg import statements
-from modelreg.connection import Connection, Retries, Source, cursor, execute, session_settings
+from modelreg.connection import (
+    Connection,
+    Retries,
+    Source,
+    cursor,
+    execute,
+    needs_transaction,
+    session_settings,
+)
 from modelreg.errors import (
     ModelregError,
     NotFoundError,
@@ -20,6 +29,12 @@ from modelreg.errors import (
 from modelreg.statements import Statement
 from modelreg.streaming import COMMIT_SIZE, PART_SIZE, Download, Upload, UploadItem
 from modelreg.types import ModelVersion
+
+
+def can_change(connection: psycopg.BaseConnection[Any]) -> bool:
+    """Whether a change would be made: by itself, or with a transaction that has not failed."""
+    status = connection.pgconn.transaction_status
+    return status == TransactionStatus.INTRANS or needs_transaction(connection)
 
 
 def begin(source: Source, items: Sequence[UploadItem]) -> None:

@@ -13,12 +13,14 @@ from modelreg.aio import transfer
 from modelreg.aio.core import AsyncCore
 from modelreg.aio.transfer import in_thread, threaded
 from modelreg.core import PathArgument, Stage, Type
+from modelreg.payload import temporary_file
 from modelreg.preparing import (
     Loaded,
     Opening,
     check_directory,
     entry_of,
     find,
+    is_executable,
     readings,
     unknown,
 )
@@ -29,7 +31,6 @@ from modelreg.streaming import (
     describe,
     meter,
     parse_manifest,
-    temporary_file,
 )
 from modelreg.types import FileEntry, ModelVersion, Progress, Trust
 
@@ -242,7 +243,10 @@ class AsyncLoading(AsyncCore):
         resume: bool,
     ) -> None:
         name = entry.sha256[:16] if resume else None
-        async with threaded(files.incoming_file(target, entry.size, measured, name)) as download:
+        incoming = files.incoming_file(
+            target, entry.size, measured, name, is_executable(version, entry.path)
+        )
+        async with threaded(incoming) as download:
             await transfer.receive(
                 self._source, download, version.model_id, entry.path or None, verify=verify
             )
@@ -265,7 +269,10 @@ class AsyncLoading(AsyncCore):
             async with threaded(files.incoming_directory(destination, name)) as directory:
                 for entry in entries:
                     target = files.file_below(directory, entry)
-                    if not (resume and await in_thread(files.has, target, entry)):
+                    if resume and await in_thread(files.has, target, entry):
+                        if is_executable(version, entry.path):
+                            files.make_executable(target)
+                    else:
                         part = measured.after(done)
                         await self._receive_file(version, entry, target, verify, part, resume)
                     done += entry.size

@@ -16,12 +16,22 @@ from modelreg.aio.connection import execute
 from modelreg.aio.core import AsyncCore
 from modelreg.aio.transfer import in_thread, threaded
 from modelreg.core import PathArgument, Stage, Type
-from modelreg.errors import ModelregError, is_lost_connection, translated
-from modelreg.preparing import file_properties, parameters_of, registration, serialize
+from modelreg.errors import FileChangedError, ModelregError, is_lost_connection, translated
+from modelreg.payload import Payload
+from modelreg.preparing import (
+    directory_properties,
+    file_properties,
+    finish_directory,
+    parameters_of,
+    registration,
+    serialize,
+)
 from modelreg.serializers import Serializer
 from modelreg.statements import INLINE_SIZE, Statement
-from modelreg.streaming import Payload, Upload, UploadItem, directory_files, manifest, meter
-from modelreg.types import DeploymentStage, FileEntry, ModelVersion, Progress, RegistryConfig
+from modelreg.streaming import Upload, UploadItem, meter
+from modelreg.transfer import can_change
+from modelreg.tree import Tree
+from modelreg.types import DeploymentStage, ModelVersion, Progress, RegistryConfig
 
 
 class AsyncRegistering(AsyncCore):
@@ -78,10 +88,10 @@ class AsyncRegistering(AsyncCore):
         **metadata: Any,
     ) -> ModelVersion:
         """Register bytes as they are."""
-        arguments = registration(
-            model_type, **metadata, own_properties=file_properties(serializer, None)
-        )
         with Payload.of_bytes(bytes(data)) as payload:
+            arguments = registration(
+                model_type, **metadata, own_properties=file_properties(serializer, None, payload)
+            )
             return await self._register(payload, arguments, progress, None)
 
     async def register_file(
@@ -98,10 +108,10 @@ class AsyncRegistering(AsyncCore):
         name = None
         if isinstance(path, (str, os.PathLike)):
             name = os.path.basename(os.fspath(path))
-        arguments = registration(
-            model_type, **metadata, own_properties=file_properties(serializer, name)
-        )
         async with threaded(_opened(path, self.config)) as payload:
+            arguments = registration(
+                model_type, **metadata, own_properties=file_properties(serializer, name, payload)
+            )
             return await self._register(payload, arguments, progress, resume)
 
     async def register_directory(
@@ -113,24 +123,14 @@ class AsyncRegistering(AsyncCore):
         **metadata: Any,
     ) -> ModelVersion:
         """Register a directory of files as one version."""
-        arguments = registration(model_type, **metadata)
-        found = await in_thread(directory_files, path)
-        paths = [name for name, _ in found]
-        async with threaded(Payload.of_paths([place for _, place in found])) as payloads:
+        tree = await in_thread(Tree.of, path)
+        arguments = registration(model_type, **metadata, own_properties=directory_properties(tree))
+        async with threaded(Payload.of_tree(tree.files)) as payloads:
             items = [UploadItem(payload) for payload in payloads]
             await self._apply_model_settings(arguments)
 
             def finish() -> Statement[ModelVersion]:
-                entries = [
-                    FileEntry(name, item.payload.size, item.checksum)
-                    for name, item in zip(paths, items, strict=True)
-                ]
-                checksum = hashlib.sha256(manifest(entries)).hexdigest()
-                return statements.register_files(
-                    paths,
-                    [item.upload_id or "" for item in items],
-                    {**arguments, "expected_checksum": checksum},
-                )
+                return finish_directory(tree, items, arguments)
 
             try:
                 return await self._send(items, arguments, finish, progress)
@@ -151,13 +151,14 @@ class AsyncRegistering(AsyncCore):
         if payload.size <= INLINE_SIZE and resume is None:
             data = payload.read_all()
             checksum = hashlib.sha256(data).hexdigest()
+            payload.check_unchanged(checksum)
             statement = statements.register(data, {**arguments, "expected_checksum": checksum})
             return await self._source.run(statement, self._settings)
         item = UploadItem(payload, resume)
 
         def finish() -> Statement[ModelVersion]:
             return statements.register_upload(
-                item.upload_id or "", {**arguments, "expected_checksum": item.checksum}
+                item.upload_id or "", {**arguments, "expected_checksum": item.finish()}
             )
 
         return await self._send([item], arguments, finish, progress)
@@ -181,6 +182,11 @@ class AsyncRegistering(AsyncCore):
                     arguments,
                     settings=self._settings,
                 )
+        except FileChangedError:
+            # What was sent is of no use to anybody.
+            with suppress(ModelregError):
+                await transfer.to_its_end(self._abort(items))
+            raise
         except ModelregError as error:
             if self._source.owned and len(items) == 1:
                 error.upload_id = items[0].upload_id
@@ -191,15 +197,13 @@ class AsyncRegistering(AsyncCore):
             raise
 
     async def _abort(self, items: Sequence[UploadItem]) -> None:
-        """Remove uploads that nobody will go on with. In a caller's transaction, that decides."""
-        for item in items:
-            if item.upload_id is None:
-                continue
-            with translated():
-                async with self._source.connection() as connection:
-                    if not connection.autocommit or not transfer.is_idle(connection):
-                        return
-                    await execute(connection, statements.upload_abort(item.upload_id))
+        """Remove uploads that nobody will go on with; what a failed transaction does by itself."""
+        with translated():
+            async with self._source.connection() as connection:
+                for item in items:
+                    if item.upload_id is not None and can_change(connection):
+                        await execute(connection, statements.upload_abort(item.upload_id))
+                        item.upload_id = None
 
     async def _apply_model_settings(self, arguments: Mapping[str, Any]) -> None:
         steps = self._model_settings.steps(arguments)

@@ -18,7 +18,6 @@ from contextlib import (
 from typing import Any, ParamSpec, TypeVar
 
 import psycopg
-from psycopg.pq import TransactionStatus
 
 from modelreg import statements
 from modelreg.aio.connection import (
@@ -42,11 +41,6 @@ from modelreg.types import ModelVersion
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-def is_idle(connection: AsyncConnection) -> bool:
-    """Whether the connection is in no transaction."""
-    return connection.pgconn.transaction_status == TransactionStatus.IDLE
 
 
 async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

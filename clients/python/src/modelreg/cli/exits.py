@@ -28,6 +28,7 @@ exit codes:
 """
 
 _BY_CLASS: tuple[tuple[type[BaseException], int], ...] = (
+    (errors.FileChangedError, FAILURE),
     (errors.NotFoundError, NOT_FOUND),
     (errors.AlreadyExistsError, REFUSED),
     (errors.ProtectedError, REFUSED),
