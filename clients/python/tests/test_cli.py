@@ -140,6 +140,17 @@ def test_compare(run: Run, versions: list[ModelVersion], model: str) -> None:
         "f1_score": {"value": 0.9, "rank": 1, "delta": None, "is_best": True}
     }
     assert document[0]["metrics"] == {}
+    # The name of a model alone is of its newest few.
+    document = read(run("compare", model, "--json"))
+    assert [row["model_id"] for row in document] == ids[::-1]
+    document = read(run("compare", model, "--limit", "2", "--json"))
+    assert [row["model_id"] for row in document] == ids[:0:-1]
+    document = read(run("compare", model, ids[0], "--json"))
+    assert [row["model_id"] for row in document] == [ids[2], ids[0]]
+    document = read(run("compare", f"{model}==1.0.0", "--json"))
+    assert [row["model_id"] for row in document] == ids[:1]
+    done = run("compare", model, "--id", code=NOT_FOUND)
+    assert f"its newest version is {ids[2]}" in done.stderr
     run("compare", code=USAGE)
     run("compare", "nowhere", code=NOT_FOUND)
     run("compare", "--of", "nowhere", code=NOT_FOUND)

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import enum
 import hashlib
 import pickle
+import subprocess
+import sys
 import threading
 import time
+import warnings
 from datetime import datetime, timedelta, timezone
 
+import psycopg
 import pytest
 
 import modelreg
 from conftest import METRICS
 from modelreg import (
     AlreadyExistsError,
+    AsyncModelRegistry,
     DeploymentStage,
     IllegalMoveError,
     InvalidArgumentError,
+    ModelRegistry,
     ModelType,
     ModelVersion,
     NotAllowedError,
@@ -589,3 +596,129 @@ def test_verify(registry, model):
     assert result.expected == result.actual == version.checksum
     with pytest.raises(NotFoundError):
         registry.verify("nobody")
+
+
+def test_text_that_names_a_file(registry, dsn, model, tmp_path):
+    """What is registered is the text; who meant the file is told how."""
+    (tmp_path / "model.pkl").write_bytes(b"x")
+
+    async def asynchronously(path):
+        async with AsyncModelRegistry(dsn) as other:
+            return await other.register_model(
+                path, "x", model_name=model, performance_metrics=METRICS
+            )
+
+    for path in (tmp_path / "model.pkl", tmp_path):
+        method = "register_directory" if path.is_dir() else "register_file"
+        for given in (str(path), path):
+            with pytest.warns(UserWarning, match=rf"{method}\(path") as caught:
+                version = register(registry, model, given)
+            assert caught[0].filename == __file__
+            assert registry.load_model(version.model_id) == given
+            with pytest.warns(UserWarning, match=rf"{method}\(path"):
+                asyncio.run(asynchronously(given))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for given in ("no such file", "", "x" * 100_000, "a\0b", tmp_path / "nothing", b"bytes"):
+            register(registry, model, given)
+
+
+@pytest.mark.parametrize("data", ["text", 5, None, [1], {"a": 1}])
+def test_bytes_that_are_none(registry, dsn, model, data):
+    """bytes(5) would be five zeros, and a text may be a path."""
+
+    async def asynchronously():
+        async with AsyncModelRegistry(dsn) as other:
+            await other.register_bytes(data, "x", performance_metrics=METRICS)
+
+    with pytest.raises(InvalidArgumentError, match="bytes are wanted") as caught:
+        registry.register_bytes(data, "x", performance_metrics=METRICS)
+    assert "register_file" in caught.value.hint
+    with pytest.raises(InvalidArgumentError, match="bytes are wanted"):
+        asyncio.run(asynchronously())
+
+
+def test_name_of_a_model_where_an_id_is_wanted(registry, dsn, model, database, tmp_path):
+    """The hint has the id of the newest version."""
+    first = register(registry, model)
+    newest = register(registry, model)
+    (tmp_path / "large").write_bytes(bytes(3_000_000))
+    metadata = {"performance_metrics": METRICS, "model_name": model}
+
+    def calls(registry):
+        return [
+            registry.load_model(model),
+            registry.load_bytes(model),
+            registry.download(model, tmp_path / "x"),
+            registry.list_files(model),
+            registry.compare_models([first.model_id, model]),
+            registry.update_deployment_stage(model, "staging"),
+            registry.set_alias(model, "a"),
+            registry.register_bytes(b"x", "x", parent_ids=[first.model_id, model], **metadata),
+            registry.register_file(tmp_path / "large", "x", parent_ids=[model], **metadata),
+        ]
+
+    def refused(call, *args, **kwargs):
+        with pytest.raises(NotFoundError) as caught:
+            call(*args, **kwargs)
+        assert caught.value.sqlstate == "42704"
+        assert (
+            caught.value.hint == f'"{model}" is a model; its newest version is {newest.model_id}.'
+        )
+
+    class Registry:
+        """Each call is one to be refused."""
+
+        def __init__(self, run):
+            self.run = run
+
+        def __getattr__(self, name):
+            return lambda *args, **kwargs: refused(self.run(name), *args, **kwargs)
+
+    calls(Registry(lambda name: getattr(registry, name)))
+    refused(registry.update_model_version, model, notes="x")
+    refused(registry.delete_model, model)
+    refused(registry.verify, model)
+
+    def asynchronously(name):
+        async def work(*args, **kwargs):
+            async with AsyncModelRegistry(dsn) as other:
+                return await getattr(other, name)(*args, **kwargs)
+
+        return lambda *args, **kwargs: asyncio.run(work(*args, **kwargs))
+
+    calls(Registry(asynchronously))
+    # In a transaction that the error has ended, nobody can be asked; before that, they can.
+    with psycopg.connect(dbname=database) as connection:
+        joined = ModelRegistry(connection)
+        refused(joined.load_model, model)
+        with pytest.raises(NotFoundError) as caught:
+            joined.delete_model(model)
+        assert caught.value.hint is None
+    with pytest.raises(NotFoundError) as caught:
+        registry.delete_model("nobody")
+    assert caught.value.hint is None
+
+
+@pytest.mark.parametrize("missing", ["libpq", "psycopg"])
+def test_without_libpq(missing, tmp_path):
+    """The error says what to install, from the package and from the command."""
+    program = f"""
+import ctypes.util, sys
+MISSING = {{"psycopg_binary", "psycopg_c", {missing!r}}}
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in MISSING:
+            raise ModuleNotFoundError(f"No module named {{name!r}}")
+
+sys.meta_path.insert(0, Finder())
+found = ctypes.util.find_library
+ctypes.util.find_library = lambda name: None if name in ("pq", "libpq.dll") else found(name)
+from modelreg.cli import main
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "ImportError: modelreg needs psycopg with libpq" in done.stderr
+    assert "pip install 'psycopg[binary]'" in done.stderr
+    assert done.stderr.count("Traceback") == 1

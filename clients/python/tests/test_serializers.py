@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import decimal
 import io
+import json
 import os
 import pickle
 import platform
 import subprocess
 import sys
+import tracemalloc
 import warnings
 
 import pytest
 
 from conftest import METRICS
 from modelreg import (
+    AsyncModelRegistry,
     MissingExtraError,
     SerializationError,
     Serializer,
@@ -22,6 +27,7 @@ from modelreg import (
     serializers,
 )
 from modelreg.preparing import serialize
+from modelreg.serializers import onnx_external
 
 CLASSIC = ["bytes", "onnx", "safetensors", "file", "skops", "joblib", "pickle"]
 
@@ -262,7 +268,8 @@ def test_other_versions_of_libraries(registry, model, sql):
     version = register(registry, model, {"a": numpy.zeros(1), "b": 1}, serializer="pickle")
     major = int(numpy.__version__.split(".")[0])
     for recorded, warns in (
-        (f"{major}.999.0", False),
+        (".".join([*numpy.__version__.split(".")[:2], "999"]), False),
+        (f"{major}.999.0", True),
         (f"{major + 1}.0", True),
         ("nonsense", True),
     ):
@@ -279,6 +286,290 @@ def test_other_versions_of_libraries(registry, model, sql):
         if warns:
             assert f"numpy {recorded}" in str(found[0].message)
             assert found[0].filename == __file__
+
+
+def test_all_libraries_of_a_pipeline(registry, model):
+    """Also those of what is deep inside, whichever serializer wrote it."""
+    for name in ("sklearn", "pandas", "joblib", "skops"):
+        pytest.importorskip(name)
+    import joblib
+    import numpy
+    import pandas
+    import sklearn
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+    pipeline = make_pipeline(
+        StandardScaler(), FunctionTransformer(pandas.DataFrame), FunctionTransformer(joblib.hash)
+    )
+    wanted = {
+        "modelreg.library.scikit-learn": sklearn.__version__,
+        "modelreg.library.pandas": pandas.__version__,
+        "modelreg.library.joblib": joblib.__version__,
+    }
+    for serializer in ("pickle", "joblib", "skops"):
+        version = register(registry, model, pipeline, serializer=serializer)
+        assert wanted.items() <= version.properties.items(), serializer
+    deep = register(registry, model, [{"x": (pandas.Timestamp(0), numpy.float64(1))}])
+    assert deep.properties["modelreg.library.pandas"] == pandas.__version__
+    assert deep.properties["modelreg.library.numpy"] == numpy.__version__
+    # Python's own, and what only happens to be imported, is not recorded.
+    plain = register(registry, model, {"a": decimal.Decimal(1), "b": json.JSONEncoder()})
+    assert [name for name in plain.properties if name.startswith("modelreg.library.")] == []
+
+
+def test_looking_for_libraries_copies_nothing():
+    numpy = pytest.importorskip("numpy")
+    array = numpy.zeros(50_000_000 // 8)
+    serializer = serializers.find("pickle")
+    tracemalloc.start()
+    try:
+        origin = serializers.Origin.of(serializer, {"a": array, "b": [array, array[:1000]]})
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
+    assert origin.properties["modelreg.library.numpy"] == numpy.__version__
+
+
+PROGRAM_WITH_CLASSES = """
+import sys, warnings, asyncio
+from modelreg import AsyncModelRegistry, ModelRegistry, OnlyHereWarning
+
+class Model:
+    pass
+
+def score(x):
+    return x
+
+registry = ModelRegistry(sys.argv[1])
+options = {"performance_metrics": {"a": 1}, "model_name": sys.argv[2]}
+
+def warned(obj):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        registry.register_model(obj, "x", **options)
+    return [str(w.message) for w in caught if w.category is OnlyHereWarning and
+            w.filename == __file__]
+
+assert warned({"a": 1}) == []
+assert len(warned(Model())) == 1 and "Model" in warned(Model())[0]
+assert "score" in warned([{"deep": (score, Model)}])[0]
+assert warned(b"x") == []
+
+async def work():
+    async with AsyncModelRegistry(sys.argv[1]) as other:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            await other.register_model(Model(), "x", **options)
+    assert [w.category for w in caught] == [OnlyHereWarning], caught
+    assert caught[0].filename == __file__, caught[0].filename
+
+asyncio.run(work())
+"""
+
+
+def test_class_of_the_main_module(registry, dsn, model, tmp_path):
+    """It warns who registers, and the error of who loads says why."""
+    program = tmp_path / "train.py"
+    program.write_text(PROGRAM_WITH_CLASSES)
+    subprocess.run([sys.executable, program, dsn, model], check=True)
+    with pytest.raises(SerializationError) as caught:
+        registry.load_latest_model(model_name=model)
+    assert "Can't get attribute 'Model'" in caught.value.message
+    assert f"Python {platform.python_version()}" in caught.value.detail
+    assert "define that in a module" in caught.value.hint
+
+
+class Fails:
+    """Its bytes run code that fails."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def __reduce__(self):
+        return (fail, (self.error,))
+
+
+def fail(error):
+    raise error
+
+
+class Mute(Exception):
+    def __str__(self):
+        raise RuntimeError("no")
+
+
+def test_every_error_of_a_deserializer(registry, dsn, model, sql):
+    """Is ours, from the one that it was, with the versions that were recorded."""
+    numpy = pytest.importorskip("numpy")
+    pytest.importorskip("joblib")
+    pytest.importorskip("skops")
+    for error in (
+        ModuleNotFoundError("No module named 'xgboost'"),
+        AttributeError("no such class"),
+        ValueError("bad"),
+        KeyError("key"),
+        OSError("no such file"),
+        MemoryError(),
+        RecursionError(),
+        Mute(),
+    ):
+        obj = {"a": numpy.zeros(1), "b": Fails(error)}
+        for serializer in ("pickle", "joblib"):
+            version = register(registry, model, obj, serializer=serializer)
+            with pytest.raises(SerializationError) as caught:
+                registry.load_model(version.model_id)
+            assert type(caught.value.__cause__) is type(error)
+            assert type(error).__name__ in caught.value.message
+            assert version.model_id in caught.value.message
+            assert f"numpy {numpy.__version__}" in caught.value.detail
+    sql.execute(
+        "SELECT FROM modelreg_update(%s, properties => %s)",
+        [version.model_id, '{"modelreg.library.gone": "1.2", "modelreg.python": "2.7"}'],
+    )
+    with pytest.raises(SerializationError, match=r"Python 2\.7, .*gone 1\.2.*no gone"):
+        registry.load_model(version.model_id)
+
+    async def work():
+        async with AsyncModelRegistry(dsn) as other:
+            await other.load_model(version.model_id)
+
+    with pytest.raises(SerializationError, match="Mute"):
+        asyncio.run(work())
+    for serializer in CLASSIC:
+        if serializer in ("bytes", "file"):
+            continue
+        # Nonsense, the beginning of what it wrote, and what another wrote.
+        for data in (b"nonsense", b"\x80\x05", b"PK\x03\x04", b"\x00" * 100):
+            version = registry.register_bytes(
+                data, "x", serializer=serializer, model_name=model, performance_metrics=METRICS
+            )
+            with pytest.raises(SerializationError):
+                registry.load_model(version.model_id)
+
+
+def test_every_error_of_a_serializer(registry, model):
+    class Stubborn:
+        def __reduce__(self):
+            raise KeyError("no")
+
+    for serializer in ("auto", "pickle", "joblib"):
+        for obj in (Stubborn(), [Stubborn()], lambda: 0):
+            with pytest.raises(SerializationError, match="cannot be written"):
+                register(registry, model, obj, serializer=serializer)
+    assert registry.list_versions(model_name=model) == []
+
+
+def external(onnx, place):
+    """A model with one tensor in another file, at a place where models have tensors."""
+    helper = onnx.helper
+    tensor = onnx.TensorProto(name="outside", data_type=1, dims=[1])
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="weights.bin")
+    sparse = onnx.SparseTensorProto(values=tensor, dims=[1])
+    value = helper.make_tensor_value_info("x", 1, [1])
+    inner = helper.make_graph([], "inner", [], [value], initializer=[tensor])
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", [value], [value])
+    model = helper.make_model(graph)
+    node = graph.node.add(op_type="If")
+    if place == "initializer":
+        model.graph.initializer.append(tensor)
+    elif place == "sparse initializer":
+        model.graph.sparse_initializer.append(sparse)
+    elif place == "training":
+        model.training_info.add().initialization.CopyFrom(inner)
+    elif place == "function":
+        model.functions.add(name="f").node.add(op_type="Constant").attribute.add(
+            name="value", t=tensor
+        )
+    elif place == "default of a function":
+        model.functions.add(name="f").attribute_proto.add(name="a", g=inner)
+    else:
+        attributes = {
+            "attribute": {"t": tensor},
+            "attributes": {"tensors": [tensor]},
+            "sparse attribute": {"sparse_tensor": sparse},
+            "branch": {"g": inner},
+            "branches": {"graphs": [inner]},
+        }
+        node.attribute.add(name="a", **attributes[place])
+        model.graph.node.append(node)
+    return model
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "initializer",
+        "sparse initializer",
+        "attribute",
+        "attributes",
+        "sparse attribute",
+        "branch",
+        "branches",
+        "function",
+        "default of a function",
+        "training",
+    ],
+)
+def test_onnx_with_data_elsewhere(registry, model, tmp_path, place):
+    """Refused, whether it is an object, bytes, a file, or was registered past the check."""
+    onnx = pytest.importorskip("onnx")
+    proto = external(onnx, place)
+    data = proto.SerializeToString()
+    path = tmp_path / "model.onnx"
+    path.write_bytes(data)
+    metadata = {"model_name": model, "performance_metrics": METRICS, "serializer": "onnx"}
+    for call in (
+        lambda: registry.register_model(proto, "x", **metadata),
+        lambda: registry.register_bytes(data, "x", **metadata),
+        lambda: registry.register_file(path, "x", **metadata),
+        lambda: registry.register_file(io.BytesIO(data), "x", **metadata),
+    ):
+        with pytest.raises(SerializationError, match='"outside" is in a file beside') as caught:
+            call()
+        assert "directory" in caught.value.hint
+    assert registry.list_versions(model_name=model) == []
+    metadata["serializer"] = "file"
+    version = registry.register_file(path, "x", **metadata)
+    with pytest.raises(SerializationError, match='"outside" is in a file beside'):
+        registry.load_model(version.model_id, serializer="onnx")
+    (tmp_path / "weights.bin").write_bytes(bytes(4))
+    del metadata["serializer"]
+    assert registry.register_directory(tmp_path, "x", **metadata).file_count == 2
+
+
+def test_onnx_places_are_all_known():
+    """The messages of the library that lead to tensors are those that are entered."""
+    onnx = pytest.importorskip("onnx")
+    messages = onnx.ModelProto.DESCRIPTOR.file.message_types_by_name
+    leading = {"TensorProto"}
+    while True:
+        more = {
+            name
+            for name, message in messages.items()
+            if any(f.message_type and f.message_type.name in leading for f in message.fields)
+        }
+        if more <= leading:
+            break
+        leading |= more
+    found = {
+        name: {
+            field.number: field.message_type.name
+            for field in messages[name].fields
+            if field.message_type and field.message_type.name in leading
+        }
+        for name in leading - {"TensorProto"}
+    }
+    assert found == onnx_external.MESSAGES
+    tensor = messages["TensorProto"].fields_by_name
+    assert (tensor["name"].number, tensor["data_location"].number) == (8, 14)
+    assert onnx.TensorProto.EXTERNAL == 1
+
+
+def test_onnx_of_hostile_bytes():
+    for data in (b"", b"\xff" * 50, b"\x3a\xff\xff\xff\xff\x0f", b"\x3a\x02\x2a", b"\x08"):
+        assert onnx_external.external_tensor(data) is None
 
 
 def test_serializer_of_another_package(database, dsn, tmp_path):

@@ -13,6 +13,17 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+try:
+    import psycopg  # noqa: F401
+except ImportError as error:
+    # psycopg is there, and the library of PostgreSQL's that it stands on is not; or neither is.
+    raise ImportError(
+        f"modelreg needs psycopg with libpq, PostgreSQL's client library, and it cannot be loaded:"
+        f" {error}\n"
+        "pip install 'psycopg[binary]' brings libpq along; or install that of the system"
+        " (Debian's libpq5)."
+    ) from None
+
 from modelreg.errors import (
     AlreadyExistsError,
     CancelledError,
@@ -38,7 +49,7 @@ from modelreg.errors import (
 from modelreg.pooling import PoolerWarning
 from modelreg.preparing import Loaded, UnverifiedWarning
 from modelreg.registry import ModelRegistry, create_default_registry
-from modelreg.serializers import Serializer, VersionMismatchWarning
+from modelreg.serializers import OnlyHereWarning, Serializer, VersionMismatchWarning
 from modelreg.types import (
     Alias,
     AuditEvent,
@@ -101,6 +112,7 @@ __all__ = [
     "NotAllowedError",
     "NotFoundError",
     "NotInstalledError",
+    "OnlyHereWarning",
     "PoolerWarning",
     "ProtectedError",
     "RegistryConfig",

@@ -6,17 +6,12 @@ to what they are meant as, so that the adapters that a caller's connection has d
 
 from __future__ import annotations
 
-import enum
-import json
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
-from modelreg.errors import InvalidArgumentError
-from modelreg.types import as_text
+from modelreg.values import aware, json_text, metrics_text, text, text_list
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
@@ -35,83 +30,6 @@ class Statement(Generic[T]):
     parse: Callable[[Sequence[Row]], T]
     prepare: bool | None = None
     changes: bool = False
-
-
-# ---- Values ----
-
-
-def json_text(value: Any, what: str) -> str:
-    """The value as JSON; numpy's numbers and arrays are taken for what they hold.
-
-    Raises InvalidArgumentError for what JSON cannot say, NaN and infinity included.
-    """
-    try:
-        return json.dumps(value, default=_plain, allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidArgumentError(f"{what} cannot be written as JSON: {error}") from error
-
-
-def _plain(value: Any) -> Any:
-    to_list = getattr(value, "tolist", None)  # numpy's arrays and numbers, torch's tensors
-    if callable(to_list) and not isinstance(value, type):
-        return to_list()
-    if isinstance(value, datetime):
-        return value.isoformat()
-    raise TypeError(f"{type(value).__name__} has no form in JSON")
-
-
-def metrics_text(metrics: Mapping[str, Any], what: str = "performance_metrics") -> str:
-    """Metrics as JSON, each a finite number."""
-    if not callable(getattr(metrics, "items", None)):
-        raise InvalidArgumentError(f"{what} is a dict, not a {type(metrics).__name__}")
-    numbers: dict[str, float] = {}
-    for name, value in metrics.items():
-        try:
-            number = float(value)
-        except (TypeError, ValueError) as error:
-            raise InvalidArgumentError(f'{what}: "{name}" is not a number') from error
-        except OverflowError as error:
-            raise InvalidArgumentError(f'{what}: "{name}" is too large') from error
-        if not math.isfinite(number):
-            raise InvalidArgumentError(
-                f'{what}: "{name}" is {number}',
-                hint="JSON knows finite numbers only: leave this metric out.",
-            )
-        numbers[name] = number
-    return json_text(numbers, what)
-
-
-def text(value: str | enum.Enum, what: str) -> str:
-    """The value as text that can be sent. Raises InvalidArgumentError if it is none."""
-    try:
-        result = as_text(value)
-    except TypeError as error:
-        raise InvalidArgumentError(f"{what}: {error}") from error
-    try:
-        result.encode()
-    except UnicodeEncodeError as error:
-        raise InvalidArgumentError(f"{what} has characters that UTF-8 has not: {error}") from error
-    return result
-
-
-def text_list(values: Iterable[str], what: str) -> list[str]:
-    """The values as a list of texts. A text alone is refused: it would be one of its letters."""
-    if isinstance(values, str):
-        raise InvalidArgumentError(f"{what} is a list of texts, not the text {values!r}")
-    return [text(value, what) for value in values]
-
-
-def aware(value: datetime, what: str) -> datetime:
-    """The instant; without a time zone it is local time, and not that of the server's session."""
-    if not isinstance(value, datetime):
-        raise InvalidArgumentError(f"{what} is a datetime, not a {type(value).__name__}")
-    if value.tzinfo is not None:
-        return value
-    try:
-        # pandas's Timestamp cannot do that by itself.
-        return datetime.combine(value.date(), value.time()).astimezone()
-    except (OverflowError, ValueError, OSError) as error:
-        raise InvalidArgumentError(f"{what} is out of range: {error}") from error
 
 
 _CASTS = {

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import enum
 import os
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from modelreg.connection import ConnectionSource, SourceArgument, make_source
-from modelreg.errors import ConfigurationError
-from modelreg.preparing import ModelSettings
+from modelreg.connection import NO_SETTINGS, ConnectionSource, SourceArgument, make_source
+from modelreg.errors import ConfigurationError, ModelregError, NotFoundError
+from modelreg.preparing import ModelSettings, hint_of, named
+from modelreg.statements import Statement
 from modelreg.types import RegistryConfig
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+T = TypeVar("T")
 Stage: TypeAlias = str | enum.Enum
 Type: TypeAlias = str | enum.Enum
 PathArgument: TypeAlias = str | os.PathLike[str]
@@ -64,3 +68,25 @@ class Core:
     def close(self) -> None:
         """Close the registry's own connection. The next operation makes another."""
         self._source.close()
+
+    def _run(
+        self,
+        statement: Statement[T],
+        *references: str,
+        settings: Mapping[str, str] = NO_SETTINGS,
+    ) -> T:
+        """Run a statement about versions; if one of them is a model, the error's hint says so."""
+        try:
+            return self._source.run(statement, settings)
+        except NotFoundError as error:
+            self._explain(error, references)
+            raise
+
+    def _explain(self, error: NotFoundError, references: Iterable[str]) -> None:
+        # In a transaction that has failed, nothing can be asked.
+        with suppress(ModelregError):
+            for reference in references:
+                newest = self._source.run(named(reference))
+                if newest is not None:
+                    error.hint = hint_of(reference, newest)
+                    return

@@ -10,6 +10,7 @@ from typing import Any, Literal, overload
 
 from modelreg import files, statements, transfer
 from modelreg.core import Core, PathArgument, Stage, Type
+from modelreg.errors import NotFoundError
 from modelreg.payload import temporary_file
 from modelreg.preparing import (
     Loaded,
@@ -265,12 +266,17 @@ class Loading(Core):
             )
             if found is not None:
                 return found
-        raise unknown(reference)
+        raise self._unknown(reference)
+
+    def _unknown(self, reference: str) -> NotFoundError:
+        error = unknown(reference)
+        self._explain(error, [reference])
+        return error
 
     def _version(self, reference: str) -> ModelVersion:
         version = self._look(reference)
         if version is None:
-            raise unknown(reference)
+            raise self._unknown(reference)
         return version
 
     def _look(self, reference: str) -> ModelVersion | None:

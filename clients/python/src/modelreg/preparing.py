@@ -10,13 +10,13 @@ import hashlib
 import inspect
 import os
 import re
+import stat
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime
 from typing import Any, BinaryIO, NamedTuple
 
 from modelreg import serializers, statements
-from modelreg.calls import Statement, aware, check, json_text, text, text_list
+from modelreg.calls import Statement, check
 from modelreg.errors import (
     AlreadyExistsError,
     ConfigurationError,
@@ -40,6 +40,7 @@ from modelreg.types import (
     Trust,
     as_text,
 )
+from modelreg.values import aware, collected, said, short_text, text, text_list
 
 RESERVED = "modelreg."
 """Properties that begin so are the client's own."""
@@ -48,8 +49,6 @@ FILENAME_PROPERTY = "modelreg.filename"
 
 EXECUTABLE_PROPERTY = "modelreg.executable"
 """True for a file that its owner may execute; of a directory, the paths of such files."""
-
-_REPR_LENGTH = 200
 
 
 class UnverifiedWarning(UserWarning):
@@ -120,7 +119,17 @@ def serialize(
     """The object's bytes, in memory if they are few."""
     file = spool(directory)
     try:
-        serializer.dump(model, file)
+        try:
+            serializer.dump(model, file)
+        except (ModelregError, OSError):
+            raise
+        except Exception as error:  # of the serializer, or of the object's own code
+            raise SerializationError(
+                f"a {type(model).__name__} cannot be written by serializer {serializer.name}:"
+                f" {said(error)}",
+                hint="Classes and functions must be importable by name; files, locks and"
+                " connections cannot be stored.",
+            ) from error
         # A serializer that went back to write a header did not end at the end.
         file.seek(0, os.SEEK_END)
         return Payload(file, file.tell())
@@ -130,32 +139,52 @@ def serialize(
 
 
 def parameters_of(model: Any) -> dict[str, Any] | None:
-    """What scikit-learn's get_params says, as far as JSON can: all else as its repr, cut short.
+    """What scikit-learn's get_params says: what JSON cannot say, or is long, as a short text.
 
     None for an object that has no such method, or where that fails (a warning says so then).
     """
-    get_params = getattr(model, "get_params", None)
-    if isinstance(model, type) or not callable(get_params):
+    if isinstance(model, type):
         return None
     try:
-        parameters = get_params()
+        get_params = getattr(model, "get_params", None)
+        parameters = get_params() if callable(get_params) else None
+        return collected(parameters) if isinstance(parameters, Mapping) else None
     except Exception as error:  # whatever the model's own method raises
         warn_caller(
-            f"model_config is left empty: {type(model).__name__}.get_params() failed: {error!r}",
+            f"model_config is left empty: get_params() of {type(model).__name__} failed:"
+            f" {said(error)}",
             UserWarning,
         )
         return None
-    if not isinstance(parameters, Mapping):
-        return None
-    return {str(name): _json_or_repr(value) for name, value in parameters.items()}
 
 
-def _json_or_repr(value: Any) -> Any:
-    with suppress(InvalidArgumentError):
-        json_text(value, "a parameter")
-        return value
-    shown = repr(value)
-    return shown if len(shown) <= _REPR_LENGTH else shown[: _REPR_LENGTH - 1] + "…"
+def warn_if_path(model: Any) -> None:
+    """Warn of an object to be registered that is the name of a file."""
+    if not isinstance(model, (str, os.PathLike)):
+        return
+    try:
+        found = os.stat(model)
+    except (OSError, ValueError, TypeError):
+        return
+    method = "register_directory" if stat.S_ISDIR(found.st_mode) else "register_file"
+    warn_caller(
+        f"what is registered is the text {short_text(os.fspath(model))}, not what is there;"
+        f" {method}(path, …) registers that",
+        UserWarning,
+    )
+
+
+def as_bytes(data: Any) -> bytes:
+    """The bytes of any object that holds some. Raises InvalidArgumentError for all else."""
+    if isinstance(data, bytes):
+        return data
+    try:
+        return bytes(memoryview(data))
+    except TypeError as error:
+        raise InvalidArgumentError(
+            f"bytes are wanted, not a {type(data).__name__}",
+            hint="register_file(path, …) registers a file, register_model(object, …) an object.",
+        ) from error
 
 
 # ---- References ----
@@ -182,6 +211,16 @@ def find(reference: str) -> list[Statement[ModelVersion | None]]:
         statements.resolve(*pair) if pair else statements.info(reference)
         for pair in readings(reference)
     ]
+
+
+def named(reference: str) -> Statement[ModelVersion | None]:
+    """The newest version of the model that has such a name, if there is one."""
+    return statements.find_latest(model_name=reference)
+
+
+def hint_of(reference: str, newest: ModelVersion) -> str:
+    """The hint for who gave the name of a model where a version is wanted."""
+    return f'"{reference}" is a model; its newest version is {newest.model_id}.'
 
 
 def unknown(reference: str) -> NotFoundError:
@@ -257,7 +296,13 @@ class Opening:
         self.check_bytes(version, checksum)
         if self._serializer is None or self._serializer == version.serializer:
             serializers.warn_of_other_versions(version.properties)
-        return serializer.load(file, trusted_types=self._trusted_types)
+        try:
+            return serializer.load(file, trusted_types=self._trusted_types)
+        except ModelregError as error:
+            error.detail = error.detail or serializers.versions_text(version.properties)
+            raise
+        except Exception as error:  # of the serializer, or of code that the bytes ask for
+            raise unreadable(version, serializer, error) from error
 
     def check_bytes(self, version: ModelVersion, checksum: str) -> None:
         """Whether bytes with this SHA-256 are the version's, and trusted."""
@@ -282,6 +327,25 @@ class Opening:
             )
 
 
+def unreadable(
+    version: ModelVersion, serializer: Serializer, error: Exception
+) -> SerializationError:
+    """The error for bytes that are the right ones, and of which no object could be made."""
+    hint = None
+    if isinstance(error, (ImportError, AttributeError)):
+        hint = "What it is made of must be importable here, in versions that fit."
+        if "__main__" in said(error):
+            hint = (
+                "It has a class or function of the program that registered it: define that in a"
+                " module that both can import, and register it again."
+            )
+    return SerializationError(
+        f"{describe(version)} cannot be read by serializer {serializer.name}: {said(error)}",
+        detail=serializers.versions_text(version.properties),
+        hint=hint,
+    )
+
+
 def _checked_trust(
     trusted: Trust | None,
 ) -> frozenset[str] | Callable[[ModelVersion], bool] | None:
@@ -301,7 +365,7 @@ def _checked_trust(
 
 def file_properties(serializer: str, filename: str | None, payload: Payload) -> dict[str, Any]:
     """The client's properties for bytes that something else wrote."""
-    serializers.find(serializer)
+    serializers.find(serializer).check(payload.file)
     properties: dict[str, Any] = {SERIALIZER_PROPERTY: serializer}
     if filename:
         # A name that is no text is kept as far as it is.
@@ -439,10 +503,13 @@ def entry_of(entries: Iterable[FileEntry], path: str, version: ModelVersion) -> 
     raise NotFoundError(f'{describe(version)} has no file "{path}"', sqlstate="42704")
 
 
+def missing_ids(model_ids: Iterable[str], versions: Iterable[ModelVersion]) -> list[str]:
+    """Those of the ids that are of none of the versions."""
+    found = {version.model_id for version in versions}
+    return [model_id for model_id in model_ids if model_id not in found]
+
+
 def in_order(model_ids: Iterable[str], versions: Iterable[ModelVersion]) -> list[ModelVersion]:
-    """The versions in the order of their ids. Raises NotFoundError if one is missing."""
+    """The versions in the order of their ids."""
     by_id = {version.model_id: version for version in versions}
-    for model_id in model_ids:
-        if model_id not in by_id:
-            raise unknown(model_id)
     return [by_id[model_id] for model_id in model_ids]

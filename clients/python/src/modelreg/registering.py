@@ -12,15 +12,23 @@ from typing import Any, BinaryIO
 from modelreg import serializers, statements, transfer
 from modelreg.connection import execute
 from modelreg.core import Core, PathArgument, Stage, Type
-from modelreg.errors import FileChangedError, ModelregError, is_lost_connection, translated
+from modelreg.errors import (
+    FileChangedError,
+    ModelregError,
+    NotFoundError,
+    is_lost_connection,
+    translated,
+)
 from modelreg.payload import Payload
 from modelreg.preparing import (
+    as_bytes,
     directory_properties,
     file_properties,
     finish_directory,
     parameters_of,
     registration,
     serialize,
+    warn_if_path,
 )
 from modelreg.statements import INLINE_SIZE, Statement
 from modelreg.streaming import Upload, UploadItem, meter
@@ -57,7 +65,10 @@ class Registering(Core):
         is what the model's get_params() says, as scikit-learn's have it. serializer None is as
         the settings say, "auto" at first. created_at without a time zone is local time.
         """
+        warn_if_path(model)
         chosen = serializers.choose(model, serializer or self.config.serializer)
+        origin = serializers.Origin.of(chosen, model)
+        origin.warn()
         arguments = registration(
             model_type,
             version=version,
@@ -72,7 +83,7 @@ class Registering(Core):
             parent_ids=parent_ids,
             created_at=created_at,
             properties=properties,
-            own_properties=serializers.library_properties(chosen, model),
+            own_properties=origin.properties,
         )
         with serialize(model, chosen, self.config.temporary_directory) as payload:
             return self._register(payload, arguments, progress, None)
@@ -91,7 +102,7 @@ class Registering(Core):
         metadata are register_model's further arguments. serializer says what load_model shall make
         of the bytes: "pickle" for bytes that pickle.dumps made, for instance.
         """
-        with Payload.of_bytes(bytes(data)) as payload:
+        with Payload.of_bytes(as_bytes(data)) as payload:
             arguments = registration(
                 model_type, **metadata, own_properties=file_properties(serializer, None, payload)
             )
@@ -178,7 +189,8 @@ class Registering(Core):
             checksum = hashlib.sha256(data).hexdigest()
             payload.check_unchanged(checksum)
             statement = statements.register(data, {**arguments, "expected_checksum": checksum})
-            return self._source.run(statement, self._settings)
+            parents = arguments["parent_ids"] or ()
+            return self._run(statement, *parents, settings=self._settings)
         item = UploadItem(payload, resume)
 
         def finish() -> Statement[ModelVersion]:
@@ -211,6 +223,8 @@ class Registering(Core):
             self._abandon(items)
             raise
         except ModelregError as error:
+            if isinstance(error, NotFoundError):
+                self._explain(error, arguments["parent_ids"] or ())
             if self._source.owned and len(items) == 1 and items[0].upload_id is not None:
                 error.upload_id = items[0].upload_id
                 if is_lost_connection(error):

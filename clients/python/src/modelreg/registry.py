@@ -11,13 +11,12 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from modelreg import frames, statements
-from modelreg.calls import text_list
 from modelreg.connection import SourceArgument, execute
 from modelreg.core import PathArgument, Stage, Type
 from modelreg.dsn import conninfo_of
 from modelreg.errors import ConfigurationError, TransactionError, translated
 from modelreg.loading import Loading
-from modelreg.preparing import in_order
+from modelreg.preparing import in_order, missing_ids
 from modelreg.registering import Registering
 from modelreg.types import (
     Alias,
@@ -29,6 +28,7 @@ from modelreg.types import (
     Trust,
     Verification,
 )
+from modelreg.values import text_list
 
 if TYPE_CHECKING:
     import pandas
@@ -156,6 +156,8 @@ class ModelRegistry(Registering, Loading):
         frames.require()
         ids = list(dict.fromkeys(text_list(model_ids, "model_ids")))
         found = self._source.run(statements.versions(ids))
+        if missing := missing_ids(ids, found):
+            raise self._unknown(missing[0])
         return frames.comparison_frame(
             in_order(ids, found), None if metrics is None else text_list(metrics, "metrics")
         )
@@ -174,7 +176,7 @@ class ModelRegistry(Registering, Loading):
         self, model_id: str, new_stage: Stage, reason: str | None = None
     ) -> ModelVersion:
         """Move a version to another stage. Into production, the present one is demoted first."""
-        return self._source.run(statements.update_stage(model_id, new_stage, reason))
+        return self._run(statements.update_stage(model_id, new_stage, reason), model_id)
 
     def update_model_version(
         self,
@@ -190,7 +192,7 @@ class ModelRegistry(Registering, Loading):
 
         properties are merged into those that are there: a value of None removes its key.
         """
-        return self._source.run(
+        return self._run(
             statements.update(
                 model_id,
                 notes=notes,
@@ -198,16 +200,17 @@ class ModelRegistry(Registering, Loading):
                 performance_metrics=performance_metrics,
                 properties=properties,
                 reason=reason,
-            )
+            ),
+            model_id,
         )
 
     def delete_model(self, model_id: str, force: bool = False, reason: str | None = None) -> None:
         """Delete a version. One in production, or with an alias, only with force, as admin."""
-        self._source.run(statements.delete(model_id, force, reason))
+        self._run(statements.delete(model_id, force, reason), model_id)
 
     def set_alias(self, model_id: str, alias: str, reason: str | None = None) -> Alias:
         """Have an alias of the version's model name this version, whatever it named before."""
-        return self._source.run(statements.set_alias(model_id, alias, reason))
+        return self._run(statements.set_alias(model_id, alias, reason), model_id)
 
     def drop_alias(self, model_name: str, alias: str, reason: str | None = None) -> bool:
         """Drop an alias; False if there was none."""
@@ -307,7 +310,7 @@ class ModelRegistry(Registering, Loading):
 
     def verify(self, model_id: str | None = None) -> list[Verification]:
         """Have the server compare what is stored with its SHA-256: one version, or everything."""
-        return self._source.run(statements.verify(model_id))
+        return self._run(statements.verify(model_id), *(() if model_id is None else (model_id,)))
 
 
 def create_default_registry(

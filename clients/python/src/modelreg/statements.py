@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from modelreg.calls import Row, Statement, call, text_list
+from modelreg.calls import Row, Statement, call
 from modelreg.types import (
     Alias,
     AuditEvent,
@@ -24,6 +24,7 @@ from modelreg.types import (
     Verification,
     as_text,
 )
+from modelreg.values import text_list
 
 __all__ = ["Row", "Statement"]
 

@@ -9,8 +9,8 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from modelreg.calls import text
 from modelreg.errors import FileChangedError, InvalidArgumentError
+from modelreg.values import text
 
 MAX_FILES = 10_000
 """Files that the server takes as one version."""

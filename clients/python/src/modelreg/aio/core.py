@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from modelreg.aio.connection import (
     AsyncConnectionSource,
     AsyncSourceArgument,
     make_async_source,
 )
-from modelreg.errors import ConfigurationError
-from modelreg.preparing import ModelSettings
+from modelreg.connection import NO_SETTINGS
+from modelreg.errors import ConfigurationError, ModelregError, NotFoundError
+from modelreg.preparing import ModelSettings, hint_of, named
+from modelreg.statements import Statement
 from modelreg.types import RegistryConfig
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+T = TypeVar("T")
 
 
 class AsyncCore:
@@ -61,3 +67,25 @@ class AsyncCore:
     async def close(self) -> None:
         """Close the registry's own connection. The next operation makes another."""
         await self._source.close()
+
+    async def _run(
+        self,
+        statement: Statement[T],
+        *references: str,
+        settings: Mapping[str, str] = NO_SETTINGS,
+    ) -> T:
+        """Run a statement about versions; if one of them is a model, the error's hint says so."""
+        try:
+            return await self._source.run(statement, settings)
+        except NotFoundError as error:
+            await self._explain(error, references)
+            raise
+
+    async def _explain(self, error: NotFoundError, references: Iterable[str]) -> None:
+        # In a transaction that has failed, nothing can be asked.
+        with suppress(ModelregError):
+            for reference in references:
+                newest = await self._source.run(named(reference))
+                if newest is not None:
+                    error.hint = hint_of(reference, newest)
+                    return

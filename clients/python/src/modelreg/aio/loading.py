@@ -13,6 +13,7 @@ from modelreg.aio import transfer
 from modelreg.aio.core import AsyncCore
 from modelreg.aio.transfer import in_thread, threaded
 from modelreg.core import PathArgument, Stage, Type
+from modelreg.errors import NotFoundError
 from modelreg.payload import temporary_file
 from modelreg.preparing import (
     Loaded,
@@ -178,12 +179,17 @@ class AsyncLoading(AsyncCore):
             )
             if found is not None:
                 return found
-        raise unknown(reference)
+        raise await self._unknown(reference)
+
+    async def _unknown(self, reference: str) -> NotFoundError:
+        error = unknown(reference)
+        await self._explain(error, [reference])
+        return error
 
     async def _version(self, reference: str) -> ModelVersion:
         version = await self._look(reference)
         if version is None:
-            raise unknown(reference)
+            raise await self._unknown(reference)
         return version
 
     async def _look(self, reference: str) -> ModelVersion | None:

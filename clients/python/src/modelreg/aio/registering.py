@@ -16,15 +16,23 @@ from modelreg.aio.connection import execute
 from modelreg.aio.core import AsyncCore
 from modelreg.aio.transfer import in_thread, threaded
 from modelreg.core import PathArgument, Stage, Type
-from modelreg.errors import FileChangedError, ModelregError, is_lost_connection, translated
+from modelreg.errors import (
+    FileChangedError,
+    ModelregError,
+    NotFoundError,
+    is_lost_connection,
+    translated,
+)
 from modelreg.payload import Payload
 from modelreg.preparing import (
+    as_bytes,
     directory_properties,
     file_properties,
     finish_directory,
     parameters_of,
     registration,
     serialize,
+    warn_if_path,
 )
 from modelreg.serializers import Serializer
 from modelreg.statements import INLINE_SIZE, Statement
@@ -58,7 +66,10 @@ class AsyncRegistering(AsyncCore):
         progress: Progress = None,
     ) -> ModelVersion:
         """Register a trained model. It must not change before this is done."""
+        warn_if_path(model)
         chosen = serializers.choose(model, serializer or self.config.serializer)
+        origin = await in_thread(serializers.Origin.of, chosen, model)
+        origin.warn()
         arguments = registration(
             model_type,
             version=version,
@@ -73,7 +84,7 @@ class AsyncRegistering(AsyncCore):
             parent_ids=parent_ids,
             created_at=created_at,
             properties=properties,
-            own_properties=serializers.library_properties(chosen, model),
+            own_properties=origin.properties,
         )
         async with threaded(_serialized(model, chosen, self.config)) as payload:
             return await self._register(payload, arguments, progress, None)
@@ -88,7 +99,7 @@ class AsyncRegistering(AsyncCore):
         **metadata: Any,
     ) -> ModelVersion:
         """Register bytes as they are."""
-        with Payload.of_bytes(bytes(data)) as payload:
+        with Payload.of_bytes(as_bytes(data)) as payload:
             arguments = registration(
                 model_type, **metadata, own_properties=file_properties(serializer, None, payload)
             )
@@ -153,7 +164,8 @@ class AsyncRegistering(AsyncCore):
             checksum = hashlib.sha256(data).hexdigest()
             payload.check_unchanged(checksum)
             statement = statements.register(data, {**arguments, "expected_checksum": checksum})
-            return await self._source.run(statement, self._settings)
+            parents = arguments["parent_ids"] or ()
+            return await self._run(statement, *parents, settings=self._settings)
         item = UploadItem(payload, resume)
 
         def finish() -> Statement[ModelVersion]:
@@ -188,6 +200,8 @@ class AsyncRegistering(AsyncCore):
                 await transfer.to_its_end(self._abort(items))
             raise
         except ModelregError as error:
+            if isinstance(error, NotFoundError):
+                await self._explain(error, arguments["parent_ids"] or ())
             if self._source.owned and len(items) == 1:
                 error.upload_id = items[0].upload_id
             raise

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from modelreg import frames, statements
 from modelreg.aio.loading import AsyncLoading
 from modelreg.aio.registering import AsyncRegistering
-from modelreg.calls import text_list
 from modelreg.core import Stage, Type
 from modelreg.follower import Follower, Target
-from modelreg.preparing import in_order
+from modelreg.preparing import in_order, missing_ids
 from modelreg.types import Alias, DeploymentStage, FileEntry, ModelVersion
+from modelreg.values import text_list
 from modelreg.watching import AsyncWatch
 
 if TYPE_CHECKING:
@@ -111,6 +111,8 @@ class AsyncModelRegistry(AsyncRegistering, AsyncLoading):
         frames.require()
         ids = list(dict.fromkeys(text_list(model_ids, "model_ids")))
         found = await self._source.run(statements.versions(ids))
+        if missing := missing_ids(ids, found):
+            raise await self._unknown(missing[0])
         return frames.comparison_frame(
             in_order(ids, found), None if metrics is None else text_list(metrics, "metrics")
         )
@@ -136,11 +138,11 @@ class AsyncModelRegistry(AsyncRegistering, AsyncLoading):
         self, model_id: str, new_stage: Stage, reason: str | None = None
     ) -> ModelVersion:
         """Move a version to another stage. Into production, the present one is demoted first."""
-        return await self._source.run(statements.update_stage(model_id, new_stage, reason))
+        return await self._run(statements.update_stage(model_id, new_stage, reason), model_id)
 
     async def set_alias(self, model_id: str, alias: str, reason: str | None = None) -> Alias:
         """Have an alias of the version's model name this version, whatever it named before."""
-        return await self._source.run(statements.set_alias(model_id, alias, reason))
+        return await self._run(statements.set_alias(model_id, alias, reason), model_id)
 
     def watch(
         self,

@@ -341,12 +341,12 @@ def _compare(command: Command) -> None:
         "compare",
         "compare the metrics of versions",
         epilog="The best of each metric is marked *; whether lower is better, the registry knows "
-        "(modelreg_set_metric_direction).",
+        "(modelreg_set_metric_direction). The name of a model alone is as --of NAME.",
     )
     parser.add_argument("refs", nargs="*", metavar="REF")
     parser.add_argument("--of", metavar="NAME", help="the newest versions of this model, too")
     parser.add_argument(
-        "--limit", type=count, default=10, metavar="N", help="how many of --of (default: 10)"
+        "--limit", type=count, default=10, metavar="N", help="how many of a model (default: 10)"
     )
     parser.add_argument(
         "--metric", action="append", default=[], metavar="NAME", help="only this; repeat"

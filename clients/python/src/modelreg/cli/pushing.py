@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -56,6 +57,7 @@ def _push_file(session: Session, path: str, metadata: dict[str, Any], bar: Any) 
     suffix = Path(path).suffix.lower()
     serializer = options.serializer or SERIALIZERS.get(suffix, "file")
     upload_id = options.upload_id
+    begun = False
     source: str | BinaryIO = path
     if path == "-":
         source = sys.stdin.buffer
@@ -71,7 +73,7 @@ def _push_file(session: Session, path: str, metadata: dict[str, Any], bar: Any) 
             _compare(path, options.sha256)
         if upload_id is None and size > INLINE_SIZE:
             # Begun here, so that its id is known however the upload may end.
-            upload_id = session.registry.begin_upload(size)
+            upload_id, begun = session.registry.begin_upload(size), True
     try:
         return session.registry.register_file(
             source, serializer=serializer, resume=upload_id, progress=bar, **metadata
@@ -79,6 +81,9 @@ def _push_file(session: Session, path: str, metadata: dict[str, Any], bar: Any) 
     except BaseException as error:
         if upload_id is not None and _can_go_on(error):
             session.message(f"the upload is kept; go on with --upload-id {upload_id}")
+        elif begun and isinstance(error, ModelregError):
+            with suppress(ModelregError):
+                session.registry.abort_upload(upload_id)
         raise
 
 

@@ -144,13 +144,15 @@ def _json_lines(value: dict[str, Any]) -> str:
 def compare(session: Session) -> int:
     """Compare the metrics of versions: a row for each version, a column for each metric."""
     options = session.options
-    versions = {
-        version.model_id: version for version in (session.find(ref) for ref in options.refs)
-    }
-    if options.of is not None:
-        newest = session.run(statements.list_page(options.limit, None, model_name=options.of))
+    refs, of = options.refs, options.of
+    if of is None and len(refs) == 1 and not references.read(refs[0], options).is_exact:
+        # The newest version of a model, compared with nothing, is not what is meant.
+        refs, of = [], refs[0]
+    versions = {version.model_id: version for version in (session.find(ref) for ref in refs)}
+    if of is not None:
+        newest = session.run(statements.list_page(options.limit, None, model_name=of))
         if not newest:
-            raise exits.CommandError(f'there is no model "{options.of}"', exits.NOT_FOUND)
+            raise exits.CommandError(f'there is no model "{of}"', exits.NOT_FOUND)
         versions |= {version.model_id: version for version in newest}
     if not versions:
         raise exits.CommandError(

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from modelreg import statements
 from modelreg.cli import exits
 from modelreg.connection import Source
+from modelreg.preparing import hint_of, named
 from modelreg.statements import Statement
 from modelreg.types import DeploymentStage, ModelVersion
 
@@ -126,7 +127,10 @@ def find(
     reference = read(text, options)
     version = source.run(reference.statement)
     if version is None:
-        raise exits.CommandError(f"there is no {reference}", exits.NOT_FOUND)
+        hint = None
+        if reference.model_id is not None and (newest := source.run(named(reference.model_id))):
+            hint = hint_of(reference.model_id, newest)
+        raise exits.CommandError(f"there is no {reference}", exits.NOT_FOUND, hint)
     if exact and not reference.is_exact:
         raise exits.CommandError(
             f'"{text}" is a model; this needs one of its versions',

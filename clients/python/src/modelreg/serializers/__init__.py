@@ -8,22 +8,28 @@ from modelreg.serializers.base import (
     AUTO,
     GROUP,
     Serializer,
-    VersionMismatchWarning,
     choose,
     find,
-    library_properties,
     names,
+)
+from modelreg.serializers.origin import (
+    OnlyHereWarning,
+    Origin,
+    VersionMismatchWarning,
+    versions_text,
     warn_of_other_versions,
 )
 
 __all__ = [
     "AUTO",
     "GROUP",
+    "OnlyHereWarning",
+    "Origin",
     "Serializer",
     "VersionMismatchWarning",
     "choose",
     "find",
-    "library_properties",
     "names",
+    "versions_text",
     "warn_of_other_versions",
 ]

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import platform
-import sys
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from functools import cache
-from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any, BinaryIO, ClassVar
 
-from modelreg.errors import SerializationError, warn_caller
-from modelreg.types import SERIALIZER_PROPERTY
+from modelreg.errors import SerializationError
 
 GROUP = "modelreg.serializers"
 AUTO = "auto"
@@ -28,16 +25,6 @@ _BUILT_IN = {
     "pickle": "modelreg.serializers.pickle:PickleSerializer",
 }
 _LAST = "pickle"
-
-LIBRARY_PREFIX = "modelreg.library."
-PYTHON_PROPERTY = "modelreg.python"
-
-# Import names whose distribution is called otherwise.
-_DISTRIBUTIONS = {"sklearn": "scikit-learn", "skimage": "scikit-image", "cv2": "opencv-python"}
-
-
-class VersionMismatchWarning(UserWarning):
-    """A model was written with another major version of a library than is here."""
 
 
 class Serializer(ABC):
@@ -57,7 +44,12 @@ class Serializer(ABC):
     """Of a file with such bytes."""
 
     libraries: ClassVar[tuple[str, ...]] = ()
-    """Modules whose version matters for reading it again, beside those of the object's class."""
+    """Modules whose version matters for reading it again, beside those of the object's classes."""
+
+    @property
+    def needs_classes(self) -> bool:
+        """Whether the bytes name classes that must be importable where they are read."""
+        return not self.is_safe
 
     def can_serialize(self, obj: Any) -> bool:
         """Whether "auto" may take this for the object; what load returns must be as good as it."""
@@ -66,6 +58,9 @@ class Serializer(ABC):
     @abstractmethod
     def dump(self, obj: Any, file: BinaryIO) -> None:
         """Write the object. Raises SerializationError if it is none of this kind."""
+
+    def check(self, file: BinaryIO) -> None:  # noqa: B027
+        """Raises SerializationError if a file that something else wrote is only a part."""
 
     @abstractmethod
     def load(self, file: BinaryIO, *, trusted_types: Collection[str] = ()) -> Any:
@@ -140,51 +135,3 @@ def _candidates() -> Iterator[Serializer]:
         yield find(name)
     for entry_point in _entry_points():
         yield find(entry_point.name)
-
-
-# ---- Versions of libraries ----
-
-
-def library_properties(serializer: Serializer, obj: Any) -> dict[str, str]:
-    """The properties that tell how an object was written: serializer, Python, libraries."""
-    modules = dict.fromkeys(serializer.libraries)
-    if not serializer.is_safe:
-        for cls in type(obj).__mro__:
-            modules.setdefault(cls.__module__.partition(".")[0])
-        if "numpy" in sys.modules:
-            modules.setdefault("numpy")
-    properties = {
-        SERIALIZER_PROPERTY: serializer.name,
-        PYTHON_PROPERTY: platform.python_version(),
-    }
-    for module in modules:
-        if (found := _module_version(module)) is not None:
-            properties[LIBRARY_PREFIX + _DISTRIBUTIONS.get(module, module)] = found
-    return properties
-
-
-def _module_version(module: str) -> str | None:
-    found = getattr(sys.modules.get(module), "__version__", None)
-    return found if isinstance(found, str) else None
-
-
-def warn_of_other_versions(properties: Mapping[str, Any]) -> None:
-    """Warn for each library that is here in another major version than wrote these properties."""
-    for key, value in properties.items():
-        if not key.startswith(LIBRARY_PREFIX) or not isinstance(value, str):
-            continue
-        name = key.removeprefix(LIBRARY_PREFIX)
-        here = _installed_version(name)
-        if here is not None and here.split(".")[0] != value.split(".")[0]:
-            warn_caller(
-                f"the model was written with {name} {value}, and {name} {here} reads it",
-                VersionMismatchWarning,
-            )
-
-
-@cache
-def _installed_version(distribution: str) -> str | None:
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return None

@@ -8,10 +8,14 @@ from typing import Any, BinaryIO, ClassVar
 
 from modelreg.errors import SerializationError, missing_extra
 from modelreg.serializers.base import Serializer
+from modelreg.serializers.onnx_external import Buffer, external_tensor, whole
 
 
 class OnnxSerializer(Serializer):
-    """An ONNX ModelProto, with all of its tensors inside (ONNX's own limit is 2 GB)."""
+    """An ONNX ModelProto, with all of its tensors inside (ONNX's own limit is 2 GB).
+
+    A model that has tensors in other files is refused, wherever in it they are.
+    """
 
     name: ClassVar[str] = "onnx"
     is_safe: ClassVar[bool] = True
@@ -28,23 +32,34 @@ class OnnxSerializer(Serializer):
         onnx = _onnx()
         if not isinstance(obj, onnx.ModelProto):
             raise SerializationError(f"expected an ONNX ModelProto, got {type(obj).__name__}")
-        for tensor in obj.graph.initializer:
-            if tensor.data_location == onnx.TensorProto.EXTERNAL:
-                raise SerializationError(
-                    f'tensor "{tensor.name}" is in a file beside the model',
-                    hint="onnx.load(path) reads such files, load_external_data=False leaves them"
-                    " out; or register the directory.",
-                )
-        file.write(obj.SerializeToString())
+        data = obj.SerializeToString()
+        _check_whole(data)
+        file.write(data)
+
+    def check(self, file: BinaryIO) -> None:
+        with whole(file) as data:
+            _check_whole(data)
 
     def load(self, file: BinaryIO, *, trusted_types: Collection[str] = ()) -> Any:
         onnx = _onnx()
         data = file.read()
         try:
-            return onnx.load_model_from_string(data)
+            model = onnx.load_model_from_string(data)
         except Exception as error:
             # protobuf's DecodeError; which module it is of depends on protobuf's version.
             raise SerializationError(f"the bytes are no ONNX model: {error}") from error
+        _check_whole(data)
+        return model
+
+
+def _check_whole(data: Buffer) -> None:
+    tensor = external_tensor(data)
+    if tensor is not None:
+        raise SerializationError(
+            f'tensor "{tensor}" is in a file beside the model',
+            hint="Register the directory; or the object that onnx.load(path) reads with all of its"
+            " files.",
+        )
 
 
 def _onnx() -> Any:

@@ -6,7 +6,6 @@ import pickle
 from collections.abc import Collection
 from typing import Any, BinaryIO, ClassVar
 
-from modelreg.errors import SerializationError
 from modelreg.serializers.base import Serializer
 
 
@@ -21,14 +20,7 @@ class PickleSerializer(Serializer):
         return True
 
     def dump(self, obj: Any, file: BinaryIO) -> None:
-        try:
-            pickle.dump(obj, file, protocol=5)
-        except (pickle.PicklingError, AttributeError, TypeError, RecursionError) as error:
-            raise SerializationError(
-                f"a {type(obj).__name__} cannot be pickled: {error}",
-                hint="Classes and functions must be importable by name; files, locks and"
-                " connections cannot be stored.",
-            ) from error
+        pickle.dump(obj, file, protocol=5)
 
     def load(self, file: BinaryIO, *, trusted_types: Collection[str] = ()) -> Any:
         return pickle.load(file)

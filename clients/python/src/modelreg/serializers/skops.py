@@ -19,6 +19,10 @@ class SkopsSerializer(Serializer):
     extension: ClassVar[str] = ".skops"
     libraries: ClassVar[tuple[str, ...]] = ("skops", "sklearn", "numpy")
 
+    @property
+    def needs_classes(self) -> bool:
+        return True
+
     def dump(self, obj: Any, file: BinaryIO) -> None:
         _skops().dump(obj, file)
 
