@@ -14,7 +14,13 @@ import psycopg
 import pytest
 
 from conftest import METRICS
-from modelreg import AsyncModelRegistry, FileChangedError, ModelRegistry, ModelVersion
+from modelreg import (
+    AsyncModelRegistry,
+    ChecksumError,
+    FileChangedError,
+    ModelRegistry,
+    ModelVersion,
+)
 from modelreg.payload import Payload
 from modelreg.tree import Tree
 
@@ -177,6 +183,35 @@ def test_open_file(registry: ModelRegistry, model: str, file: Path) -> None:
             registry.register_file(reading, "x", progress=progress, **options)
         version = registry.register_file(reading, "x", **options)
     assert version.checksum == hashlib.sha256(B).hexdigest()
+
+
+def test_other_bytes_than_were_meant(
+    dsn: str, registry: ModelRegistry, model: str, file: Path, tmp_path: Path
+) -> None:
+    """The digest that was looked at before is compared with what was sent."""
+    small = tmp_path / "small"
+    small.write_bytes(b"small")
+
+    async def asynchronously(path: Path, **options: Any) -> ModelVersion:
+        async with AsyncModelRegistry(dsn) as other:
+            return await other.register_file(path, "x", **options)
+
+    for path in (small, file):
+        checksum = hashlib.sha256(path.read_bytes()).hexdigest()
+        options = {"model_name": model, "performance_metrics": METRICS}
+        for wrong in ("0" * 64, "nonsense"):
+            for call in (
+                lambda **more: registry.register_file(path, "x", **options, **more),  # noqa: B023
+                lambda **more: asyncio.run(asynchronously(path, **options, **more)),  # noqa: B023
+            ):
+                with pytest.raises(ChecksumError, match=checksum) as caught:
+                    call(expected_checksum=wrong)
+                if path is file:  # what was sent can be gone on with, when that is corrected
+                    assert caught.value.upload_id is not None
+                    registry.abort_upload(caught.value.upload_id)
+        assert [v for v in registry.list_versions(model_name=model) if v.checksum == checksum] == []
+        registry.register_file(path, "x", expected_checksum=checksum.upper(), **options)
+        asyncio.run(asynchronously(path, expected_checksum=checksum, **options))
 
 
 def test_in_the_callers_transaction(

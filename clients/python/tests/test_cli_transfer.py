@@ -23,6 +23,35 @@ pytest_plugins = ["cli_case"]
 # ---- Registering ----
 
 
+def test_push_of_what_is_not_whole(
+    run: Run, registry: ModelRegistry, sql: psycopg.Connection[Any], model: str, tmp_path: Path
+) -> None:
+    """Each is named, and nothing is left: no version, and no upload either."""
+    # An ONNX model whose graph has a tensor in another file; it needs no library to see that.
+    tensor = b"\x42\x01w" + b"\x70\x01" + b"\x4a\x80\x80\x80\x01" + bytes(2 << 20)
+    graph = b"\x2a" + _varint(len(tensor)) + tensor
+    (tmp_path / "model.onnx").write_bytes(b"\x3a" + _varint(len(graph)) + graph)
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    (tree / "file").write_bytes(b"x")
+    (tree / "gone").symlink_to("nowhere")
+    for path, said in (("model.onnx", 'tensor "w" is in a file beside'), ("tree", "leads nowhere")):
+        done = run("push", path, "--name", model, "--metric", "a=1", code=None)
+        assert done.returncode in (FAILURE, USAGE)
+        assert said in done.stderr
+        assert "is kept" not in done.stderr
+    assert registry.list_versions(model_name=model) == []
+    assert sql.execute("SELECT count(*) FROM modelreg.upload").fetchone() == (0,)
+
+
+def _varint(number: int) -> bytes:
+    encoded = bytearray()
+    while number >= 0x80:
+        encoded.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*encoded, number])
+
+
 def test_push_file(run: Run, registry: ModelRegistry, model: str, tmp_path: Path) -> None:
     (tmp_path / "model.pkl").write_bytes(b"the bytes")
     (tmp_path / "metrics.json").write_text('{"f1": 0.5, "auc": 0.75}')

@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from cli_case import Run
 from conftest import METRICS
 from modelreg import (
     AsyncModelRegistry,
@@ -27,7 +28,7 @@ from modelreg.dsn import conninfo
 from modelreg.pooling import lends_by_transaction
 from pooler import PoolerDsn
 
-pytest_plugins = ["pooler"]
+pytest_plugins = ["cli_case", "pooler"]
 
 MB = 1024 * 1024
 CLIENTS = 12
@@ -233,6 +234,21 @@ def test_watch_behind_a_pooler_of_sessions(
         with watch(model, source=where, poll=1000, timeout=WAIT) as live:
             registry.update_deployment_stage(version.model_id, "production")
             assert next(live).model_id == version.model_id
+
+
+def test_watch_of_the_command_line(
+    pooler: PoolerDsn, run: Run, registry: ModelRegistry, dsn: str, model: str
+) -> None:
+    version = registry.register_bytes(b"x", "x", model_name=model, performance_metrics=METRICS)
+    registry.update_deployment_stage(version.model_id, "production")
+    arguments = ("watch", model, "--count", "1", "--dsn", pooler())
+    done = run(*arguments)
+    assert version.model_id in done.stdout
+    assert done.stderr.startswith("modelreg: warning: watch of ")
+    assert "listen_dsn" in done.stderr
+    assert run(*arguments, "--listen-dsn", dsn).stderr == ""
+    assert run(*arguments, env={"MODELREG_LISTEN_DSN": dsn}).stderr == ""
+    assert run(*arguments, "-q").stderr == ""
 
 
 def test_pooler_that_has_no_session_left(

@@ -652,6 +652,7 @@ def test_name_of_a_model_where_an_id_is_wanted(registry, dsn, model, database, t
             registry.download(model, tmp_path / "x"),
             registry.list_files(model),
             registry.compare_models([first.model_id, model]),
+            registry.list_versions(before_id=model),
             registry.update_deployment_stage(model, "staging"),
             registry.set_alias(model, "a"),
             registry.register_bytes(b"x", "x", parent_ids=[first.model_id, model], **metadata),

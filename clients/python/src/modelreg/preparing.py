@@ -19,6 +19,7 @@ from modelreg import serializers, statements
 from modelreg.calls import Statement, check
 from modelreg.errors import (
     AlreadyExistsError,
+    ChecksumError,
     ConfigurationError,
     InvalidArgumentError,
     ModelregError,
@@ -185,6 +186,12 @@ def as_bytes(data: Any) -> bytes:
             f"bytes are wanted, not a {type(data).__name__}",
             hint="register_file(path, …) registers a file, register_model(object, …) an object.",
         ) from error
+
+
+def compare_expected(expected: str | None, actual: str) -> None:
+    """Raises ChecksumError if bytes that are to be registered are not those that are meant."""
+    if expected is not None and expected.strip().lower() != actual:
+        raise ChecksumError(f"the file has SHA-256 {actual}, not {expected}")
 
 
 # ---- References ----

@@ -22,6 +22,7 @@ from modelreg.errors import (
 from modelreg.payload import Payload
 from modelreg.preparing import (
     as_bytes,
+    compare_expected,
     directory_properties,
     file_properties,
     finish_directory,
@@ -116,13 +117,15 @@ class Registering(Core):
         serializer: str = "file",
         progress: Progress = None,
         resume: str | None = None,
+        expected_checksum: str | None = None,
         **metadata: Any,
     ) -> ModelVersion:
         """Register the bytes of a file: a path, or a file that is open for reading.
 
         metadata and serializer are as in register_bytes. resume is the id of an upload of the same
         file that did not come to its end, from begin_upload or an error's upload_id: what the
-        server has of it is not sent again.
+        server has of it is not sent again. With expected_checksum, a SHA-256 in hexadecimal, other
+        bytes are refused (ChecksumError).
 
         A file that is changed while it is sent is refused (FileChangedError); one that is replaced
         by another, as by a rename, is registered as it was.
@@ -135,7 +138,7 @@ class Registering(Core):
             arguments = registration(
                 model_type, **metadata, own_properties=file_properties(serializer, name, payload)
             )
-            return self._register(payload, arguments, progress, resume)
+            return self._register(payload, arguments, progress, resume, expected_checksum)
 
     def register_directory(
         self,
@@ -182,20 +185,24 @@ class Registering(Core):
         arguments: dict[str, Any],
         progress: Progress,
         resume: str | None,
+        expected: str | None = None,
     ) -> ModelVersion:
         self._model_settings.apply(arguments, self._source.run)
         if payload.size <= INLINE_SIZE and resume is None:
             data = payload.read_all()
             checksum = hashlib.sha256(data).hexdigest()
             payload.check_unchanged(checksum)
+            compare_expected(expected, checksum)
             statement = statements.register(data, {**arguments, "expected_checksum": checksum})
             parents = arguments["parent_ids"] or ()
             return self._run(statement, *parents, settings=self._settings)
         item = UploadItem(payload, resume)
 
         def finish() -> Statement[ModelVersion]:
+            checksum = item.finish()
+            compare_expected(expected, checksum)
             return statements.register_upload(
-                item.upload_id or "", {**arguments, "expected_checksum": item.finish()}
+                item.upload_id or "", {**arguments, "expected_checksum": checksum}
             )
 
         return self._send([item], arguments, finish, progress)

@@ -104,7 +104,7 @@ class ModelRegistry(Registering, Loading):
 
         max_rows and before_id, the last model_id of the page before, make pages.
         """
-        return self._source.run(
+        return self._run(
             statements.list_page(
                 max_rows,
                 before_id,
@@ -115,7 +115,8 @@ class ModelRegistry(Registering, Loading):
                 model_name=model_name,
                 version=version,
                 max_performance=max_performance,
-            )
+            ),
+            *([] if before_id is None else [before_id]),
         )
 
     def list_models(
@@ -310,7 +311,7 @@ class ModelRegistry(Registering, Loading):
 
     def verify(self, model_id: str | None = None) -> list[Verification]:
         """Have the server compare what is stored with its SHA-256: one version, or everything."""
-        return self._run(statements.verify(model_id), *(() if model_id is None else (model_id,)))
+        return self._run(statements.verify(model_id), *([] if model_id is None else [model_id]))
 
 
 def create_default_registry(

@@ -26,6 +26,7 @@ from modelreg.errors import (
 from modelreg.payload import Payload
 from modelreg.preparing import (
     as_bytes,
+    compare_expected,
     directory_properties,
     file_properties,
     finish_directory,
@@ -113,6 +114,7 @@ class AsyncRegistering(AsyncCore):
         serializer: str = "file",
         progress: Progress = None,
         resume: str | None = None,
+        expected_checksum: str | None = None,
         **metadata: Any,
     ) -> ModelVersion:
         """Register the bytes of a file."""
@@ -123,7 +125,7 @@ class AsyncRegistering(AsyncCore):
             arguments = registration(
                 model_type, **metadata, own_properties=file_properties(serializer, name, payload)
             )
-            return await self._register(payload, arguments, progress, resume)
+            return await self._register(payload, arguments, progress, resume, expected_checksum)
 
     async def register_directory(
         self,
@@ -157,20 +159,24 @@ class AsyncRegistering(AsyncCore):
         arguments: dict[str, Any],
         progress: Progress,
         resume: str | None,
+        expected: str | None = None,
     ) -> ModelVersion:
         await self._apply_model_settings(arguments)
         if payload.size <= INLINE_SIZE and resume is None:
             data = payload.read_all()
             checksum = hashlib.sha256(data).hexdigest()
             payload.check_unchanged(checksum)
+            compare_expected(expected, checksum)
             statement = statements.register(data, {**arguments, "expected_checksum": checksum})
             parents = arguments["parent_ids"] or ()
             return await self._run(statement, *parents, settings=self._settings)
         item = UploadItem(payload, resume)
 
         def finish() -> Statement[ModelVersion]:
+            checksum = item.finish()
+            compare_expected(expected, checksum)
             return statements.register_upload(
-                item.upload_id or "", {**arguments, "expected_checksum": item.finish()}
+                item.upload_id or "", {**arguments, "expected_checksum": checksum}
             )
 
         return await self._send([item], arguments, finish, progress)

@@ -76,7 +76,7 @@ class AsyncModelRegistry(AsyncRegistering, AsyncLoading):
         before_id: str | None = None,
     ) -> list[ModelVersion]:
         """The versions that pass every filter, newest first, all as of one moment."""
-        return await self._source.run(
+        return await self._run(
             statements.list_page(
                 max_rows,
                 before_id,
@@ -87,7 +87,8 @@ class AsyncModelRegistry(AsyncRegistering, AsyncLoading):
                 model_name=model_name,
                 version=version,
                 max_performance=max_performance,
-            )
+            ),
+            *([] if before_id is None else [before_id]),
         )
 
     async def list_models(

@@ -76,7 +76,12 @@ def _push_file(session: Session, path: str, metadata: dict[str, Any], bar: Any) 
             upload_id, begun = session.registry.begin_upload(size), True
     try:
         return session.registry.register_file(
-            source, serializer=serializer, resume=upload_id, progress=bar, **metadata
+            source,
+            serializer=serializer,
+            resume=upload_id,
+            expected_checksum=options.sha256,
+            progress=bar,
+            **metadata,
         )
     except BaseException as error:
         if upload_id is not None and _can_go_on(error):
