@@ -91,6 +91,28 @@ def test_many_asynchronous_clients(pooler: PoolerDsn, model: str) -> None:
     asyncio.run(asyncio.wait_for(clients(), WAIT))
 
 
+def test_directory(pooler: PoolerDsn, model: str, tmp_path: Path) -> None:
+    """Hundreds of uploads that begin in one pipeline, and end in another transaction."""
+    source = tmp_path / "source"
+    source.mkdir()
+    files = {f"{number:03}": os.urandom(number * 500) for number in range(300)}
+    for name, data in files.items():
+        (source / name).write_bytes(data)
+    where = pooler()
+    config = RegistryConfig(enable_compression="zstd")
+    options = {"performance_metrics": METRICS, "model_name": model}
+    with ModelRegistry(where, config) as registry:
+        version = registry.register_directory(source, "x", **options)
+        target = registry.download(version.model_id, tmp_path / "copy")
+    assert {path.name: path.read_bytes() for path in target.iterdir()} == files
+
+    async def work() -> str:
+        async with AsyncModelRegistry(where, config) as registry:
+            return (await registry.register_directory(source, "x", **options)).checksum
+
+    assert asyncio.run(work()) == version.checksum
+
+
 def test_prepared_on_request(pooler: PoolerDsn, model: str, dsn: str) -> None:
     """With names, PgBouncer's clients collide: it is that which the default is for."""
     where = pooler()

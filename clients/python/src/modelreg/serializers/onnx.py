@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Collection
 from typing import Any, BinaryIO, ClassVar
 
 from modelreg.errors import SerializationError, missing_extra
 from modelreg.serializers.base import Serializer
-from modelreg.serializers.onnx_external import Buffer, external_tensor, whole
+from modelreg.serializers.onnx_external import external_tensor
 
 
 class OnnxSerializer(Serializer):
@@ -33,12 +34,17 @@ class OnnxSerializer(Serializer):
         if not isinstance(obj, onnx.ModelProto):
             raise SerializationError(f"expected an ONNX ModelProto, got {type(obj).__name__}")
         data = obj.SerializeToString()
-        _check_whole(data)
+        self.check(io.BytesIO(data))
         file.write(data)
 
     def check(self, file: BinaryIO) -> None:
-        with whole(file) as data:
-            _check_whole(data)
+        tensor = external_tensor(file)
+        if tensor is not None:
+            raise SerializationError(
+                f'tensor "{tensor}" is in a file beside the model',
+                hint="Register the directory; or the object that onnx.load(path) reads with all of"
+                " its files.",
+            )
 
     def load(self, file: BinaryIO, *, trusted_types: Collection[str] = ()) -> Any:
         onnx = _onnx()
@@ -48,18 +54,8 @@ class OnnxSerializer(Serializer):
         except Exception as error:
             # protobuf's DecodeError; which module it is of depends on protobuf's version.
             raise SerializationError(f"the bytes are no ONNX model: {error}") from error
-        _check_whole(data)
+        self.check(io.BytesIO(data))
         return model
-
-
-def _check_whole(data: Buffer) -> None:
-    tensor = external_tensor(data)
-    if tensor is not None:
-        raise SerializationError(
-            f'tensor "{tensor}" is in a file beside the model',
-            hint="Register the directory; or the object that onnx.load(path) reads with all of its"
-            " files.",
-        )
 
 
 def _onnx() -> Any:

@@ -7,12 +7,8 @@ be larger than memory. Only messages that can have tensors in them are entered.
 from __future__ import annotations
 
 import io
-import mmap
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import BinaryIO, TypeAlias
-
-Buffer: TypeAlias = bytes | memoryview | mmap.mmap
+from typing import BinaryIO
 
 MESSAGES: dict[str, dict[int, str]] = {
     "ModelProto": {7: "GraphProto", 20: "TrainingInfoProto", 25: "FunctionProto"},
@@ -39,12 +35,38 @@ _EXTERNAL = 1
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
-def external_tensor(data: Buffer) -> str | None:
+_BLOCK = 64 * 1024
+
+
+class _Bytes:
+    """The bytes of a file by their offset, a block in memory at a time.
+
+    Not mapped: of a file that somebody cuts meanwhile, that would end the process.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._start = 0
+        self._block = b""
+        self.size = file.seek(0, io.SEEK_END)
+
+    def __getitem__(self, offset: int) -> int:
+        if not self._start <= offset < self._start + len(self._block):
+            self._start, self._block = offset, self.read(offset, _BLOCK)
+        return self._block[offset - self._start]
+
+    def read(self, offset: int, length: int) -> bytes:
+        self._file.seek(offset)
+        return self._file.read(length)
+
+
+def external_tensor(file: BinaryIO) -> str | None:
     """The name of a tensor that is in another file; None if there is none.
 
     Also None for bytes that are no model, of which whoever reads them will complain.
     """
-    waiting = [("ModelProto", 0, len(data))]
+    data = _Bytes(file)
+    waiting = [("ModelProto", 0, data.size)]
     try:
         while waiting:
             message, start, end = waiting.pop()
@@ -62,17 +84,17 @@ def external_tensor(data: Buffer) -> str | None:
     return None
 
 
-def _name_if_external(data: Buffer, start: int, end: int) -> str | None:
+def _name_if_external(data: _Bytes, start: int, end: int) -> str | None:
     name, external = "", False
     for field, wire, value, stop in _fields(data, start, end):
         if field == _TENSOR_NAME and wire == _BYTES:
-            name = bytes(data[value:stop]).decode(errors="replace")
+            name = data.read(value, min(stop - value, 200)).decode(errors="replace")
         elif field == _DATA_LOCATION and wire == _VARINT:
             external = value == _EXTERNAL  # the last one counts
     return name if external else None
 
 
-def _fields(data: Buffer, start: int, end: int) -> Iterator[tuple[int, int, int, int]]:
+def _fields(data: _Bytes, start: int, end: int) -> Iterator[tuple[int, int, int, int]]:
     """Number, wire type, and the value, or where the bytes begin and end."""
     position = start
     while position < end:
@@ -94,7 +116,7 @@ def _fields(data: Buffer, start: int, end: int) -> Iterator[tuple[int, int, int,
         position += size
 
 
-def _varint(data: Buffer, position: int, end: int) -> tuple[int, int]:
+def _varint(data: _Bytes, position: int, end: int) -> tuple[int, int]:
     value = shift = 0
     while position < end and shift < 70:
         byte = data[position]
@@ -104,18 +126,3 @@ def _varint(data: Buffer, position: int, end: int) -> tuple[int, int]:
             return value, position
         shift += 7
     raise ValueError("no number")
-
-
-@contextmanager
-def whole(file: BinaryIO) -> Iterator[Buffer]:
-    """All bytes of a file, without reading those of a plain one into memory."""
-    if isinstance(file, (io.FileIO, io.BufferedReader, io.BufferedRandom)):
-        file.seek(0, io.SEEK_END)
-        if file.tell() == 0:
-            yield b""
-            return
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-            yield mapped
-        return
-    file.seek(0)
-    yield file.read()
