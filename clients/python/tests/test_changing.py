@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import os
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -183,6 +184,16 @@ def test_open_file(registry: ModelRegistry, model: str, file: Path) -> None:
             registry.register_file(reading, "x", progress=progress, **options)
         version = registry.register_file(reading, "x", **options)
     assert version.checksum == hashlib.sha256(B).hexdigest()
+
+
+def test_file_that_is_open_for_writing(registry: ModelRegistry, model: str) -> None:
+    """What its buffer has is written out before it is looked at, and no change then."""
+    options = {"model_name": model, "performance_metrics": METRICS}
+    for data in (b"small", A[: 3 * MB + 5]):
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(data)
+            version = registry.register_file(file, "x", **options)
+            assert registry.load_bytes(version.model_id) == data
 
 
 def test_other_bytes_than_were_meant(

@@ -46,8 +46,8 @@ from modelreg.errors import (
     UnsupportedError,
     UntrustedError,
 )
+from modelreg.opening import Loaded, UnverifiedWarning
 from modelreg.pooling import PoolerWarning
-from modelreg.preparing import Loaded, UnverifiedWarning
 from modelreg.registry import ModelRegistry, create_default_registry
 from modelreg.serializers import OnlyHereWarning, Serializer, VersionMismatchWarning
 from modelreg.types import (

@@ -11,17 +11,9 @@ from typing import Any, Literal, overload
 from modelreg import files, statements, transfer
 from modelreg.core import Core, PathArgument, Stage, Type
 from modelreg.errors import NotFoundError
+from modelreg.opening import Loaded, Opening, check_directory, entry_of, is_executable
 from modelreg.payload import temporary_file
-from modelreg.preparing import (
-    Loaded,
-    Opening,
-    check_directory,
-    entry_of,
-    find,
-    is_executable,
-    readings,
-    unknown,
-)
+from modelreg.preparing import find, readings, unknown
 from modelreg.streaming import (
     Download,
     Meter,

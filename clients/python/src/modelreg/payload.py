@@ -75,8 +75,9 @@ class Payload:
         if isinstance(file, io.TextIOBase):
             raise InvalidArgumentError("the file is open for text: open it with 'rb'")
         if file.seekable():
-            seen = _seen(file)
-            return cls(file, file.seek(0, os.SEEK_END), owned=False, seen=seen)
+            # First: it writes out what a file that is open for writing has not written yet.
+            size = file.seek(0, os.SEEK_END)
+            return cls(file, size, owned=False, seen=_seen(file))
         copy = temporary_file(directory)
         try:
             while part := file.read(PART_SIZE):

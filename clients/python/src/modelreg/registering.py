@@ -26,6 +26,7 @@ from modelreg.preparing import (
     directory_properties,
     file_properties,
     finish_directory,
+    note_upload,
     parameters_of,
     registration,
     serialize,
@@ -232,10 +233,7 @@ class Registering(Core):
         except ModelregError as error:
             if isinstance(error, NotFoundError):
                 self._explain(error, arguments["parent_ids"] or ())
-            if self._source.owned and len(items) == 1 and items[0].upload_id is not None:
-                error.upload_id = items[0].upload_id
-                if is_lost_connection(error):
-                    error.hint = f"resume={error.upload_id!r} goes on from what the server has."
+            note_upload(error, items, self._source.owned)
             raise
 
     def begin_upload(self, size: int | None = None) -> str:

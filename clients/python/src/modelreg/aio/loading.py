@@ -14,17 +14,9 @@ from modelreg.aio.core import AsyncCore
 from modelreg.aio.transfer import in_thread, threaded
 from modelreg.core import PathArgument, Stage, Type
 from modelreg.errors import NotFoundError
+from modelreg.opening import Loaded, Opening, check_directory, entry_of, is_executable
 from modelreg.payload import temporary_file
-from modelreg.preparing import (
-    Loaded,
-    Opening,
-    check_directory,
-    entry_of,
-    find,
-    is_executable,
-    readings,
-    unknown,
-)
+from modelreg.preparing import find, readings, unknown
 from modelreg.streaming import (
     Download,
     Meter,

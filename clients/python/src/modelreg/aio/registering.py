@@ -30,6 +30,7 @@ from modelreg.preparing import (
     directory_properties,
     file_properties,
     finish_directory,
+    note_upload,
     parameters_of,
     registration,
     serialize,
@@ -208,8 +209,7 @@ class AsyncRegistering(AsyncCore):
         except ModelregError as error:
             if isinstance(error, NotFoundError):
                 await self._explain(error, arguments["parent_ids"] or ())
-            if self._source.owned and len(items) == 1:
-                error.upload_id = items[0].upload_id
+            note_upload(error, items, self._source.owned)
             raise
         except asyncio.CancelledError:
             with suppress(ModelregError):
