@@ -114,6 +114,8 @@ def _pool(uri: RegistryUri) -> Pool:
                     connection_class=psycopg.Connection[tuple[Any, ...]],
                     kwargs={
                         "autocommit": True,
+                        # A pooler between may give the next statement to another connection.
+                        "prepare_threshold": None,
                         "fallback_application_name": APPLICATION_NAME,
                         # Of the environment there might come one that cannot say all texts.
                         "client_encoding": "UTF8",
@@ -155,7 +157,6 @@ def _alive(pool: Pool, uri: RegistryUri) -> Connection:
 def _configure(connection: Connection) -> None:
     # What waits for a lock must see then what the other has done, whatever the database's default.
     connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
-    connection.execute("SET datestyle TO iso")  # the one that psycopg reads
 
 
 def _explain(uri: RegistryUri) -> None:
