@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
+import socket
+import subprocess
+import sys
+import time
 import urllib.parse
+import urllib.request
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,6 +58,64 @@ def registry_uri(dbname: str, *, scheme: str = "modelreg+postgresql", **query: s
         if info.password:
             user += ":" + urllib.parse.quote(info.password, safe="")
     return f"{scheme}://{user}@/{dbname}?" + urllib.parse.urlencode(query)
+
+
+def server_environment(**more: str) -> dict[str, str]:
+    """Without what would lead to the database, or to another MLflow."""
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("PG", "MLFLOW", "_MLFLOW", "MODELREG"))
+    }
+    return {
+        **kept,
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "PYTHONWARNINGS": "ignore",
+        **more,
+    }
+
+
+class Server:
+    """An MLflow server of one worker, which may not listen yet; ended with the block."""
+
+    def __init__(self, directory: Path, *options: str) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = str(probe.getsockname()[1])
+        self.address = f"http://127.0.0.1:{port}"
+        self._log = directory / "log"
+        with self._log.open("w") as output:
+            self._process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "mlflow", "server"),
+                    *("--host", "127.0.0.1", "--port", port, "--workers", "1", *options),
+                ],
+                env=server_environment(),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                cwd=directory,
+            )
+
+    def wait(self) -> None:
+        """Until it answers."""
+        for _ in range(1200):
+            with contextlib.suppress(OSError):
+                urllib.request.urlopen(f"{self.address}/health", timeout=1).close()
+                return
+            assert self._process.poll() is None, self._log.read_text()
+            time.sleep(0.1)
+        raise AssertionError(self._log.read_text())
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, seconds in ((signal.SIGTERM, 10), (signal.SIGKILL, 10)):
+            with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                os.killpg(self._process.pid, number)
+                self._process.wait(seconds)
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -17,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from mlflow_case import new_database, registry_uri, superuser
+from mlflow_case import Server, new_database, registry_uri, server_environment, superuser
 from modelreg import ModelRegistry
 from modelreg.mlflow.importing import import_mlflow
 
@@ -26,22 +24,10 @@ pytest.importorskip("sklearn")
 HERE = Path(__file__).parent
 
 
-def environment(**more: str) -> dict[str, str]:
-    """Without what would lead to the database, or to another MLflow."""
-    kept = {
-        key: value
-        for key, value in os.environ.items()
-        if not key.startswith(("PG", "MLFLOW", "_MLFLOW", "MODELREG"))
-    }
-    # For jobs a server makes a directory in /dev/shm, and leaves it there.
-    own = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    return {**kept, **own, "PYTHONWARNINGS": "ignore", **more}
-
-
 def run(script: str, *arguments: str, **more: str) -> str:
     done = subprocess.run(
         [sys.executable, str(HERE / script), *arguments],
-        env=environment(**more),
+        env=server_environment(**more),
         capture_output=True,
         text=True,
         timeout=120,
@@ -70,50 +56,24 @@ def test_training_script(database: str, tmp_path: Path, starting: Any) -> None:
 
 
 @pytest.fixture(scope="module")
-def starting(
-    database: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[str, Any, Path]]:
-    """An MLflow server on the database that may not listen yet: address, process, log."""
+def starting(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """An MLflow server on the database that may not listen yet."""
     directory = tmp_path_factory.mktemp("server")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    log = directory / "log"
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "mlflow", "server"),
-                *("--host", "127.0.0.1", "--port", str(port), "--workers", "1"),
-                *("--backend-store-uri", f"sqlite:///{directory}/mlflow.db"),
-                *("--registry-store-uri", registry_uri(database)),
-                "--artifacts-destination",
-                registry_uri(database, runs=f"file://{directory}/artifacts"),
-            ],
-            env=environment(),
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            cwd=directory,
-        )
-    try:
-        yield f"http://127.0.0.1:{port}", process, log
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(30)
+    with Server(
+        directory,
+        *("--backend-store-uri", f"sqlite:///{directory}/mlflow.db"),
+        *("--registry-store-uri", registry_uri(database)),
+        "--artifacts-destination",
+        registry_uri(database, runs=f"file://{directory}/artifacts"),
+    ) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
-def server(starting: tuple[str, Any, Path]) -> str:
+def server(starting: Server) -> str:
     """The address of an MLflow server on the database."""
-    address, process, log = starting
-    for _ in range(600):
-        try:
-            with urllib.request.urlopen(f"{address}/health", timeout=1):
-                return address
-        except OSError:
-            assert process.poll() is None, log.read_text()
-            time.sleep(0.1)
-    raise AssertionError(log.read_text())
+    starting.wait()
+    return starting.address
 
 
 def call(address: str, path: str, body: Any = None) -> Any:

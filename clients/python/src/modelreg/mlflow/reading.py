@@ -12,15 +12,18 @@ from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
 from psycopg import errors as pg
+from psycopg.types.json import Jsonb
 
 from .database import Connection
 from .entities import (
     ALIASES,
+    EMPTY_PROPERTY,
     MODEL_COLUMNS,
     VERSION_COLUMNS,
     model_version,
     registered_model,
 )
+from .times import DESCRIBED_PROPERTY, ms
 
 _MAX_VERSION = 2**31 - 1
 
@@ -95,7 +98,7 @@ def latest_versions(
     aliases = ALIASES if with_aliases else "'{}'::text[]"
     rows = connection.execute(
         f"SELECT {VERSION_COLUMNS}, {aliases}, v.model_key"
-        " FROM unnest(%s::uuid[]) AS k(model_key)"
+        " FROM modelreg.model AS m JOIN unnest(%s::uuid[]) AS k(model_key) USING (model_key)"
         " CROSS JOIN unnest(enum_range(NULL::modelreg.deployment_stage)) AS s(stage)"
         " CROSS JOIN LATERAL (SELECT * FROM modelreg.model_version AS l"
         " WHERE l.model_key = k.model_key AND l.deployment_stage = s.stage"
@@ -134,3 +137,41 @@ def change_version(connection: Connection, name: str, number: int, **changes: An
         )
     except pg.UndefinedObject:
         raise no_version(name, number) from None
+
+
+def describe_model(connection: Connection, name: str, description: str | None) -> None:
+    """Gives a model a description, or none."""
+    row = connection.execute(
+        "SELECT description FROM modelreg.model WHERE model_name = %s", (name,)
+    ).fetchone()
+    properties = _described(connection, description, row)
+    change_model(connection, name, description=description or "", properties=Jsonb(properties))
+
+
+def describe_version(
+    connection: Connection, name: str, number: int, description: str | None
+) -> None:
+    """Gives a version a description, or none."""
+    found = model_id(connection, name, number)
+    row = connection.execute(
+        "SELECT notes FROM modelreg.model_version WHERE model_id = %s", (found,)
+    ).fetchone()
+    properties = _described(connection, description, row)
+    change_version(connection, name, number, notes=description or "", properties=Jsonb(properties))
+
+
+def _described(
+    connection: Connection, description: str | None, present: tuple[Any, ...] | None
+) -> dict[str, Any]:
+    """The properties to change with a description."""
+    properties: dict[str, Any] = {EMPTY_PROPERTY: True if description == "" else None}
+    if present is not None and present[0] == (description or ""):
+        properties[DESCRIBED_PROPERTY] = now_ms(connection)
+    return properties
+
+
+def now_ms(connection: Connection) -> int:
+    """The server's time in ms since 1970."""
+    row = connection.execute(f"SELECT {ms('clock_timestamp()')}").fetchone()
+    assert row is not None
+    return int(row[0])

@@ -20,7 +20,7 @@ from psycopg.types.json import Jsonb
 
 from . import files, sources, uri
 from .database import Connection
-from .entities import MLFLOW_MODEL_ID, RUN_ID, RUN_LINK, SOURCE, USER_ID, VERSION_COLUMNS
+from .entities import MLFLOW_MODEL_ID, NEW_VERSION_COLUMNS, RUN_ID, RUN_LINK, SOURCE, USER_ID
 
 STORAGE_LOCATION = "storage_location"
 
@@ -192,9 +192,8 @@ class Registration:
         casts = {"upload_ids": "::uuid[]", "upload_id": "::uuid", "created_at": "::timestamptz"}
         passed = ", ".join(f"{name} => %s{casts.get(name, '')}" for name in arguments)
         row = connection.execute(
-            f"SELECT {VERSION_COLUMNS}, v.model_key, v.checksum FROM {function}({passed}) AS v",
+            f"SELECT {NEW_VERSION_COLUMNS}, v.model_key, v.checksum FROM {function}({passed}) AS v",
             list(arguments.values()),
-            binary=True,  # so that the session's datestyle is of no concern
         ).fetchone()
         assert row is not None
         return Registered(model_key=row[-2], checksum=row[-1], columns=row[:-2])

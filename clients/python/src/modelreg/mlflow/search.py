@@ -14,7 +14,8 @@ from mlflow.exceptions import MlflowException
 from mlflow.prompt.constants import IS_PROMPT_TAG_KEY
 from mlflow.utils.search_utils import SearchModelUtils, SearchModelVersionUtils, SearchUtils
 
-from .entities import INTERNAL, UPDATED_AT
+from .entities import INTERNAL
+from .times import MODEL_UPDATED_MS, ms
 
 _OPERATORS = {
     "=": "=",
@@ -35,12 +36,13 @@ _VERSION_ATTRIBUTES = {
     "run_id": "(v.training_metadata ->> 'run_id')",
     "source_path": "(v.training_metadata ->> 'source')",
 }
-_MODEL_ORDER = {"name": "m.model_name", "last_updated_time": "COALESCE(m.audit_at, m.created_at)"}
+_MODEL_ORDER = {"name": "m.model_name", "last_updated_time": MODEL_UPDATED_MS}
+UPDATED = "last_updated_timestamp"
 _VERSION_ORDER = {
-    "name": "m.model_name",
+    "name": "v.model_name",
     "version_number": "v.version_number",
-    "creation_timestamp": "v.created_at",
-    "last_updated_timestamp": UPDATED_AT,
+    "creation_timestamp": ms("v.created_at"),
+    UPDATED: "u.updated_ms",  # found beforehand
 }
 _DEFAULT_VERSION_ORDER = ("last_updated_timestamp DESC", "name ASC", "version_number DESC")
 
@@ -52,11 +54,10 @@ _NO_PROMPT_VERSION = """NOT EXISTS (SELECT FROM modelreg.model_version p
 
 @dataclass
 class Query:
-    """Conditions and ORDER BY of a search over modelreg.model m or modelreg.model_version v."""
+    """Conditions of a search over modelreg.model m or modelreg.model_version v."""
 
     conditions: list[str] = field(default_factory=list)
     parameters: list[Any] = field(default_factory=list)
-    order_by: str = ""
 
     @property
     def where(self) -> str:
@@ -67,10 +68,32 @@ class Query:
         self.parameters.extend(parameters)
 
 
-def registered_models(filter_string: str | None, order_by: Iterable[str] | None) -> Query:
-    """The query of ``search_registered_models``."""
+@dataclass
+class VersionQuery:
+    """A search for versions: the conditions for their models, and for themselves.
+
+    They are two because whether a model is a prompt shall be found out once for each model, and
+    not, as PostgreSQL may choose to, for each version.
+    """
+
+    models: Query
+    versions: Query
+    one_model: bool
+    """whether only one model can match"""
+    order: dict[str, bool]
+    """by what, in MLflow's names, and whether ascending"""
+
+    @property
+    def order_by(self) -> str:
+        return _sql(self.order, _VERSION_ORDER)
+
+
+def registered_models(
+    filter_string: str | None, order_by: Iterable[str] | None
+) -> tuple[Query, str]:
+    """Conditions and ORDER BY of ``search_registered_models``."""
     clauses = SearchModelUtils.parse_search_filter(filter_string)
-    query = Query(order_by=_order_models(list(order_by or ())))
+    query, order = Query(), _order_models(list(order_by or ()))
     wants_prompts = _wants_prompts(clauses)
     for clause in clauses:
         key, comparator = clause["key"], clause["comparator"]
@@ -88,17 +111,11 @@ def registered_models(filter_string: str | None, order_by: Iterable[str] | None)
             raise MlflowException.invalid_parameter_value(f"Invalid token type: {clause['type']}")
     if not wants_prompts:
         query.add(_NO_PROMPT_MODEL, IS_PROMPT_TAG_KEY)
-    return query
+    return query, order
 
 
-def model_versions(
-    filter_string: str | None, order_by: Iterable[str] | None
-) -> tuple[Query, Query]:
-    """The queries of ``search_model_versions``: for the models m, and for their versions v.
-
-    They are two because whether a model is a prompt shall be found out once for each model, and
-    not, as PostgreSQL may choose to, for each version.
-    """
+def model_versions(filter_string: str | None, order_by: Iterable[str] | None) -> VersionQuery:
+    """The query of ``search_model_versions``."""
     clauses = SearchModelVersionUtils.parse_search_filter(filter_string)
     models, versions = Query(), Query()
     wants_prompts = _wants_prompts(clauses)
@@ -111,17 +128,24 @@ def model_versions(
             raise MlflowException.invalid_parameter_value(f"Invalid token type: {clause['type']}")
     if not wants_prompts:
         models.add(_NO_PROMPT_VERSION, IS_PROMPT_TAG_KEY)
-    versions.order_by = _order_versions(list(order_by or ()) or list(_DEFAULT_VERSION_ORDER))
-    return models, versions
+    return VersionQuery(
+        models,
+        versions,
+        one_model=any(
+            clause["type"] == "attribute" and (clause["key"], clause["comparator"]) == ("name", "=")
+            for clause in clauses
+        ),
+        order=_order_versions(list(order_by or ()) or list(_DEFAULT_VERSION_ORDER)),
+    )
 
 
 def offset(page_token: str | bytes | None) -> int:
     return int(SearchUtils.parse_start_offset_from_page_token(page_token))
 
 
-def next_token(found: int, start: int, max_results: int) -> Any:
-    """The token of the next page, if one more row was found than fits a page; else None."""
-    return SearchUtils.create_page_token(start + max_results) if found > max_results else None
+def next_token(more: bool, start: int, max_results: int) -> Any:
+    """The token of the next page, if there is more; else None."""
+    return SearchUtils.create_page_token(start + max_results) if more else None
 
 
 def _version_attribute(query: Query, clause: Mapping[str, Any]) -> None:
@@ -188,7 +212,7 @@ def _wants_prompts(clauses: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def _order_models(order_by: list[str]) -> str:
-    terms: dict[str, str] = {}
+    terms: dict[str, bool] = {}
     for text in order_by:
         key, ascending = SearchUtils.parse_order_by_for_search_registered_models(text)
         if key in SearchUtils.VALID_TIMESTAMP_ORDER_BY_KEYS:
@@ -198,13 +222,13 @@ def _order_models(order_by: list[str]) -> str:
                 f"Invalid order by key '{key}' specified."
                 f"Valid keys are '{SearchUtils.RECOMMENDED_ORDER_BY_KEYS_REGISTERED_MODELS}'"
             )
-        _add_term(terms, key, _MODEL_ORDER[key], ascending, order_by)
-    terms.setdefault("name", _MODEL_ORDER["name"] + " ASC")
-    return ", ".join(terms.values())
+        _add_term(terms, key, ascending, order_by)
+    terms.setdefault("name", True)
+    return _sql(terms, _MODEL_ORDER)
 
 
-def _order_versions(order_by: list[str]) -> str:
-    terms: dict[str, str] = {}
+def _order_versions(order_by: list[str]) -> dict[str, bool]:
+    terms: dict[str, bool] = {}
     for text in order_by:
         _, key, ascending = SearchModelVersionUtils.parse_order_by_for_search_model_versions(text)
         if key not in SearchModelVersionUtils.VALID_ORDER_BY_ATTRIBUTE_KEYS:
@@ -212,15 +236,19 @@ def _order_versions(order_by: list[str]) -> str:
                 f"Invalid order by key '{key}' specified. "
                 f"Valid keys are {SearchModelVersionUtils.VALID_ORDER_BY_ATTRIBUTE_KEYS}"
             )
-        _add_term(terms, key, _VERSION_ORDER[key], ascending, order_by)
-    terms.setdefault("name", _VERSION_ORDER["name"] + " ASC")
-    terms.setdefault("version_number", _VERSION_ORDER["version_number"] + " DESC")
-    return ", ".join(terms.values())
+        _add_term(terms, key, ascending, order_by)
+    terms.setdefault("name", True)
+    terms.setdefault("version_number", False)
+    return terms
 
 
-def _add_term(
-    terms: dict[str, str], key: str, expression: str, ascending: bool, order_by: list[str]
-) -> None:
+def _add_term(terms: dict[str, bool], key: str, ascending: bool, order_by: list[str]) -> None:
     if key in terms:
         raise MlflowException(f"`order_by` contains duplicate fields: {order_by}")
-    terms[key] = f"{expression} {'ASC' if ascending else 'DESC'}"
+    terms[key] = ascending
+
+
+def _sql(terms: Mapping[str, bool], expressions: Mapping[str, str]) -> str:
+    return ", ".join(
+        f"{expressions[key]} {'ASC' if ascending else 'DESC'}" for key, ascending in terms.items()
+    )

@@ -11,6 +11,7 @@ from psycopg import errors as pg
 from .database import Connection
 from .entities import MOVED_TO, SHOWN_AS
 from .failures import Refusal
+from .times import MOVED_PROPERTY, ms
 
 # Where MLflow allows a move that modelreg's rules do not, it is made by way of one of these.
 _WAYS = ("development", "staging")
@@ -34,10 +35,22 @@ def transition(connection: Connection, model_id: str, target: str, archive_exist
     key, present, exclusive = row
     if exclusive and target == STAGE_PRODUCTION and not archive_existing:
         _require_no_incumbent(connection, key, model_id)
-    _move(connection, model_id, present if SHOWN_AS[present] == target else MOVED_TO[target])
+    stays = SHOWN_AS[present] == target
+    _move(connection, model_id, present if stays else MOVED_TO[target])
+    if stays:
+        _note(connection, model_id)
     if archive_existing:
         for other in _others(connection, key, model_id, target):
             _move(connection, other, "archived")
+
+
+def _note(connection: Connection, model_id: str) -> None:
+    """Keeps the time of a move to where the version was: for MLflow it is one as any other."""
+    connection.execute(
+        "SELECT FROM modelreg_update(model_id => %s,"
+        f" properties => jsonb_build_object(%s::text, {ms('clock_timestamp()')}))",
+        (model_id, MOVED_PROPERTY),
+    )
 
 
 def _require_no_incumbent(connection: Connection, key: object, model_id: str) -> None:

@@ -45,13 +45,14 @@ from mlflow.utils.validation import (
 from psycopg import errors as pg
 from psycopg.types.json import Jsonb
 
-from . import reading, search, uri
+from . import pages, reading, search, uri
 from .database import Connection, Database
 from .entities import (
     ALIASES,
     MODEL_COLUMNS,
     VERSION_COLUMNS,
     check_tag_key,
+    empty_property,
     model_version,
     properties_of,
     registered_model,
@@ -59,6 +60,7 @@ from .entities import (
 from .locating import complete_from_logged_model, locate
 from .registering import Registration, is_pointer
 from .stages import transition
+from .times import RENAMED_PROPERTY
 from .webhooks import WithoutWebhooks
 
 _LATEST = "latest"  # what MLflow's clients ask for as if it were an alias
@@ -94,7 +96,7 @@ class ModelregStore(WithoutWebhooks, AbstractStore):
         _validate_model_name(name)
         for tag in tags or ():
             _validate_registered_model_tag(tag.key, tag.value)
-        properties = properties_of(tags)
+        properties = {**properties_of(tags), **empty_property(description)}
 
         def create(connection: Connection) -> RegisteredModel | None:
             try:
@@ -125,7 +127,7 @@ class ModelregStore(WithoutWebhooks, AbstractStore):
         _validate_model_name(name)
 
         def update(connection: Connection) -> RegisteredModel:
-            reading.change_model(connection, name, description=description or "")
+            reading.describe_model(connection, name, description)
             return reading.model(connection, name)
 
         return self._database.transaction(update)
@@ -141,6 +143,9 @@ class ModelregStore(WithoutWebhooks, AbstractStore):
                         "SELECT FROM modelreg_rename_model(model_name => %s, new_name => %s)",
                         (name, new_name),
                     )
+                # The versions have been renamed too, and all at one time.
+                properties = {RENAMED_PROPERTY: reading.now_ms(connection)}
+                reading.change_model(connection, new_name, properties=Jsonb(properties))
             except pg.UndefinedObject:
                 raise reading.no_model(name) from None
             except pg.DuplicateObject:
@@ -172,18 +177,19 @@ class ModelregStore(WithoutWebhooks, AbstractStore):
         page_token: str | None = None,
     ) -> PagedList[RegisteredModel]:
         _check_max_results(max_results, SEARCH_REGISTERED_MODEL_MAX_RESULTS_THRESHOLD)
-        query = search.registered_models(filter_string, order_by)
+        query, order = search.registered_models(filter_string, order_by)
         start = search.offset(page_token)
         with self._database.connection() as connection:
             rows = connection.execute(
                 f"SELECT {MODEL_COLUMNS} FROM modelreg.model AS m WHERE {query.where}"
-                f" ORDER BY {query.order_by} LIMIT %s OFFSET %s",
+                f" ORDER BY {order} LIMIT %s OFFSET %s",
                 (*query.parameters, max_results + 1, start),
             ).fetchall()
             page = rows[:max_results]
             latest = reading.latest_versions(connection, [row[0] for row in page])
         models = [registered_model(row, latest.get(row[0], ())) for row in page]
-        return PagedList(models, search.next_token(len(rows), start, max_results))
+        more = len(rows) > max_results
+        return PagedList(models, search.next_token(more, start, max_results))
 
     def get_registered_model(self, name: str) -> RegisteredModel:
         _validate_model_name(name)
@@ -243,7 +249,7 @@ class ModelregStore(WithoutWebhooks, AbstractStore):
             name=name,
             source=source,
             run_id=run_id,
-            properties=properties_of(tags),
+            properties={**properties_of(tags), **empty_property(description)},
             run_link=run_link,
             description=description or "",
             mlflow_model_id=model_id,
@@ -287,7 +293,7 @@ class ModelregStore(WithoutWebhooks, AbstractStore):
         number = _checked(name, version)
 
         def update(connection: Connection) -> ModelVersion:
-            reading.change_version(connection, name, number, notes=description or "")
+            reading.describe_version(connection, name, number, description)
             return reading.version(connection, name, number)
 
         return self._database.transaction(update)
@@ -380,19 +386,11 @@ class ModelregStore(WithoutWebhooks, AbstractStore):
                 f" but got {max_results}"
             )
         _check_max_results(max_results, SEARCH_MODEL_VERSION_MAX_RESULTS_THRESHOLD)
-        models, query = search.model_versions(filter_string, order_by)
+        query = search.model_versions(filter_string, order_by)
         start = search.offset(page_token)
         with self._database.connection() as connection:
-            rows = connection.execute(
-                "WITH m AS MATERIALIZED ("
-                f"SELECT model_key, model_name FROM modelreg.model AS m WHERE {models.where})"
-                f" SELECT {VERSION_COLUMNS} FROM m JOIN modelreg.model_version AS v"
-                f" USING (model_key) WHERE {query.where}"
-                f" ORDER BY {query.order_by} LIMIT %s OFFSET %s",
-                (*models.parameters, *query.parameters, max_results + 1, start),
-            ).fetchall()
-        versions = [model_version(row) for row in rows[:max_results]]
-        return PagedList(versions, search.next_token(len(rows), start, max_results))
+            versions, more = pages.versions(connection, query, start, max_results)
+        return PagedList(versions, search.next_token(more, start, max_results))
 
     def set_model_version_tag(self, name: str, version: int | str, tag: Any) -> None:
         number = _checked(name, version)
