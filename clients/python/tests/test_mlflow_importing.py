@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import socket
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+import requests
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersionTag, RegisteredModelTag
+from mlflow.exceptions import MlflowException
 from mlflow.prompt.constants import IS_PROMPT_TAG_KEY
+from mlflow.protos.databricks_pb2 import PERMISSION_DENIED, RESOURCE_DOES_NOT_EXIST
+from mlflow.store.model_registry.dbmodels.models import SqlRegisteredModelAlias
 from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
 
 from mlflow_case import refused, registry_uri, superuser, version_tags, write_model
 from modelreg import ModelRegistry
-from modelreg.mlflow import files
+from modelreg.mlflow import files, numbers, sources
 from modelreg.mlflow.importing import import_mlflow
 from modelreg.mlflow.report import ImportReport, Problem, Step
 from modelreg.mlflow.store import ModelregStore
@@ -218,7 +224,7 @@ def test_model_that_the_registry_refuses(
     template: Path,
 ) -> None:
     """It does not keep the others from going."""
-    long = "a" * 201
+    long = "a" * 1025
     for name, tags in ((long, []), ("b", [RegisteredModelTag("modelreg.x", "y")])):
         origin.create_registered_model(name, tags)
         origin.create_model_version(name, str(template / "models" / "fraud"))
@@ -247,23 +253,188 @@ def test_lost_files(
     template: Path,
     tmp_path: Path,
 ) -> None:
+    """They do not keep later versions from going: their number is kept for them without files."""
     moved = tmp_path / "moved"
     shutil.move(template / "models" / "churn6", moved)
     try:
-        report = import_mlflow(origin.db_uri, registry)
-        assert {(p.model_name, p.version) for p in report.unavailable} == {
-            ("churn", 6),
-            ("churn", 7),
-        }
-        assert "churn6" in report.unavailable[0].reason
-        assert report.unavailable[1] == Problem("churn", 7, "waits for version 6")
-        assert {v.version for v in target.search_model_versions("name = 'churn'")} == {2, 3}
+        for imported in (7, 0):
+            report = import_mlflow(origin.db_uri, registry)
+            assert report.versions_imported == imported
+            assert report.placeholders == (3 if imported else 0)
+            assert [(p.model_name, p.version) for p in report.unavailable] == [("churn", 6)]
+            assert "churn6" in report.unavailable[0].reason
+            assert report.conflicts == []
+            assert everything(target) == everything(origin)
     finally:
         shutil.move(moved, template / "models" / "churn6")
+    # What is registered has the bytes that it has.
+    report = import_mlflow(origin.db_uri, registry)
+    (problem,) = report.conflicts
+    assert (problem.model_name, problem.version) == ("churn", 6)
+    assert "without its files" in problem.reason
+    target.delete_registered_model("churn")
+    assert import_mlflow(origin.db_uri, registry).ok
+    assert everything(target) == everything(origin)
+
+
+def test_lost_files_at_the_end(
+    origin: SqlAlchemyStore,
+    target: ModelregStore,
+    registry: ModelRegistry,
+    template: Path,
+    tmp_path: Path,
+) -> None:
+    """Nothing needs their number yet, so they wait for the next run."""
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    for name in ("churn6", "churn7", "its"):
+        shutil.move(template / "models" / name, moved)
+    try:
+        report = import_mlflow(origin.db_uri, registry)
+        assert report.conflicts == []
+        waiting = [("churn", 6), ("churn", 7), ("it's", 1)]
+        assert [(p.model_name, p.version) for p in report.unavailable] == waiting
+        assert {v.version for v in target.search_model_versions("name = 'churn'")} == {2, 3}
+    finally:
+        for name in ("churn6", "churn7", "its"):
+            shutil.move(moved / name, template / "models")
     report = import_mlflow(origin.db_uri, registry)
     assert report.ok
-    assert (report.versions_imported, report.versions_present) == (2, 5)
+    assert (report.versions_imported, report.versions_present) == (3, 4)
     assert everything(target) == everything(origin)
+
+
+def test_place_that_does_not_answer(
+    origin: SqlAlchemyStore,
+    target: ModelregStore,
+    registry: ModelRegistry,
+    template: Path,
+) -> None:
+    """Its files may be there, and none shall be registered without because of a bad moment."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    address = f"modelreg+postgresql://x@127.0.0.1:{port}/db/versions/x_1"
+    origin.create_model_version("fraud", address)
+    origin.create_model_version("fraud", str(template / "models" / "fraud"))
+    report = import_mlflow(origin.db_uri, registry, names=["fraud"])
+    assert [(p.model_name, p.version) for p in report.unavailable] == [("fraud", 2), ("fraud", 3)]
+    assert report.unavailable[1].reason == "waits for version 2"
+    report = import_mlflow(origin.db_uri, registry, names=["fraud"], without_files=True)
+    assert report.versions_imported == 2
+    assert everything(target)["fraud"] == everything(origin)["fraud"]
+
+
+def answered(status: int) -> Exception:
+    response = requests.Response()
+    response.status_code = status
+    return requests.HTTPError(response=response)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (FileNotFoundError(), False),
+        (MlflowException("no", RESOURCE_DOES_NOT_EXIST), False),
+        (answered(404), False),
+        (MlflowException("no", PERMISSION_DENIED), True),
+        (answered(403), True),
+        (answered(503), True),
+        (TimeoutError(), True),
+        (ModuleNotFoundError(), True),
+        (requests.ConnectionError(), True),
+        (type("NoCredentialsError", (type("BotoCoreError", (Exception,), {}),), {})(), True),
+    ],
+)
+def test_what_is_unreachable(error: Exception, expected: bool) -> None:
+    with pytest.raises(MlflowException) as wrapped:
+        raise MlflowException("cannot be read") from error
+    assert sources.is_unreachable(wrapped.value) is expected
+
+
+def test_numbers_deleted_at_the_end(
+    origin: SqlAlchemyStore, target: ModelregStore, registry: ModelRegistry, template: Path
+) -> None:
+    """They mean a version that is gone, here as in MLflow, and not the next one."""
+    place = str(template / "models" / "fraud")
+    for name in ("fraud", "fraud", "empty"):
+        origin.create_model_version(name, place)
+    for name, number in (("fraud", 2), ("fraud", 3), ("it's", 1), ("empty", 1)):
+        origin.delete_model_version(name, number)
+    report = import_mlflow(origin.db_uri, registry)
+    assert report.ok
+    assert report.placeholders == 3 + 4
+    assert everything(target) == everything(origin)
+    assert import_mlflow(origin.db_uri, registry).placeholders == 0
+    for name in ("fraud", "it's", "empty", "churn"):
+        ours, theirs = (each.create_model_version(name, place) for each in (target, origin))
+        assert ours.version == theirs.version
+
+
+def test_numbers_that_mlflow_does_not_tell(
+    origin: SqlAlchemyStore,
+    target: ModelregStore,
+    registry: ModelRegistry,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A server of MLflow's does not; its user can."""
+    monkeypatch.setattr(numbers, "last_given", lambda store: None)
+    report = import_mlflow(origin.db_uri, registry, last_numbers={"fraud": 3, "churn": 2})
+    assert (report.ok, report.last_numbers_known, report.placeholders) == (True, False, 5)
+    place = target.get_model_version("fraud", 1).source
+    assert target.create_model_version("fraud", place).version == 4
+    assert target.create_model_version("churn", place).version == 8
+
+
+LENGTHS = ["n" * 200, "n" * 256, "\u00fc" * 256, "\U0001f600" * 256, "n" * 257]
+
+
+def test_long_names(
+    origin: SqlAlchemyStore,
+    target: ModelregStore,
+    registry: ModelRegistry,
+    database: str,
+    template: Path,
+) -> None:
+    """What the registry takes is copied, and what it refuses is reported; the rest goes on."""
+    accepted = []
+    with superuser(database) as connection:
+        for name in LENGTHS:
+            with contextlib.suppress(psycopg.errors.InvalidParameterValue):
+                connection.execute("SELECT modelreg_create_model(model_name => %s)", (name,))
+                connection.execute("SELECT modelreg_delete_model(model_name => %s)", (name,))
+                accepted.append(name)
+    assert "n" * 200 in accepted
+    for name in LENGTHS:
+        origin.create_registered_model(name)
+        origin.create_model_version(name, str(template / "models" / "fraud"))
+        origin.set_registered_model_alias(name, "a", 1)
+    report = import_mlflow(origin.db_uri, registry)
+    refused_names = sorted(set(LENGTHS) - set(accepted))
+    assert [p.model_name for p in report.conflicts] == refused_names
+    assert [(p.model_name, p.version) for p in report.unavailable] == [
+        (name, 1) for name in refused_names
+    ]
+    assert report.versions_imported == 7 + len(accepted)
+    for name in refused_names:
+        origin.delete_registered_model(name)
+    assert everything(target) == everything(origin)
+
+
+def test_alias_that_the_registry_refuses(
+    origin: SqlAlchemyStore, target: ModelregStore, registry: ModelRegistry
+) -> None:
+    """It does not keep the others from going."""
+    with origin.ManagedSessionMaker(read_only=False) as session:
+        for alias in ("control\x01", "zuletzt"):
+            session.merge(
+                SqlRegisteredModelAlias(workspace="default", name="churn", alias=alias, version=3)
+            )
+    report = import_mlflow(origin.db_uri, registry)
+    assert target.get_registered_model("churn").aliases.items() >= {
+        ("champion", 3), ("previous", 2), ("zuletzt", 3)
+    }  # fmt: skip
+    assert ["alias 'control\x01'" in p.reason for p in report.conflicts] == [True]
 
 
 def test_lost_files_given_up(

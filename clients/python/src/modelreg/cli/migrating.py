@@ -51,6 +51,8 @@ def import_mlflow(session: Session) -> int:
             dry_run=options.dry_run,
             progress=_progress(session),
             without_files=options.without_files,
+            mirror=options.mirror,
+            last_numbers=dict(options.last_number),
         )
     except MlflowException as error:
         code = _CODES.get(error.error_code, exits.FAILURE)
@@ -100,8 +102,19 @@ def _print(session: Session, report: ImportReport) -> None:
         f"aliases     {report.aliases_changed} changed",
         f"files       {report.files}, {terminal.size_text(report.bytes)}",
     ]
+    if report.models_renamed or report.models_deleted or report.versions_deleted:
+        lines.append(
+            f"mirrored    {report.models_renamed} models {would}renamed,"
+            f" {report.models_deleted} {would}deleted,"
+            f" {report.versions_deleted} versions {would}deleted"
+        )
     if report.placeholders:
         lines.append(f"skipped     {report.placeholders} numbers that MLflow has deleted")
+    if not report.last_numbers_known:
+        lines.append(
+            "note        MLflow's server does not tell of versions deleted behind the last one;"
+            " --last-number does"
+        )
     for title, problems in (
         ("conflict", report.conflicts),
         ("missing", report.unavailable),

@@ -495,3 +495,23 @@ def _import_mlflow(command: Command) -> None:
         action="store_true",
         help="register versions whose files MLflow cannot deliver without them",
     )
+    parser.add_argument(
+        "--mirror",
+        action="store_true",
+        help="rename and delete what was imported from there before, as MLflow has since",
+    )
+    parser.add_argument(
+        "--last-number",
+        action="append",
+        default=[],
+        type=_last_number,
+        metavar="NAME=N",
+        help="versions of this model up to N are deleted in MLflow; repeat",
+    )
+
+
+def _last_number(text: str) -> tuple[str, int]:
+    name, _, number = text.rpartition("=")
+    if not name or not number.isdecimal():
+        raise argparse.ArgumentTypeError(f'"{text}" is not NAME=NUMBER')
+    return name, int(number)

@@ -17,6 +17,7 @@ from mlflow.protos.databricks_pb2 import (
     RESOURCE_ALREADY_EXISTS,
     RESOURCE_DOES_NOT_EXIST,
     TEMPORARILY_UNAVAILABLE,
+    ErrorCode,
 )
 
 _BY_STATE: dict[str, int] = {
@@ -41,6 +42,10 @@ _BY_CLASS: dict[str, int] = {
     "54": INVALID_PARAMETER_VALUE,
     "57": TEMPORARILY_UNAVAILABLE,
 }
+_REFUSALS = {
+    ErrorCode.Name(code)
+    for code in (INVALID_PARAMETER_VALUE, INVALID_STATE, RESOURCE_ALREADY_EXISTS)
+}
 _NO_EXTENSION = ("3F000", "42P01", "42883")
 
 
@@ -53,6 +58,13 @@ class Refusal(MlflowException):
 
     def get_http_status_code(self) -> int:
         return 409
+
+
+def reason_of_refusal(error: Exception) -> str | None:
+    """What is said, if something was refused that would be refused again; None for all else."""
+    if not isinstance(error, MlflowException):
+        error = translate(error)
+    return error.message if error.error_code in _REFUSALS else None
 
 
 def translate(error: Exception) -> MlflowException:

@@ -24,7 +24,7 @@ from mlflow.tracking._tracking_service import utils as tracking
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
 
-from . import sources
+from . import numbers, sources
 from .locating import NOT_THERE
 
 _PAGE = 1000
@@ -56,7 +56,7 @@ class OriginVersion:
     location: str
     run_id: str | None
     run_link: str | None
-    description: str
+    description: str | None
     tags: list[Any]
     stage: str
     created: int
@@ -70,10 +70,12 @@ class OriginModel:
     """A registered model in MLflow, with its versions in the order of their numbers."""
 
     name: str
-    description: str
+    description: str | None
     tags: list[Any]
     created: int
     aliases: dict[str, int]
+    last_number: int
+    """the last that MLflow has given, to a version that it has deleted too, as far as it tells"""
     versions: list[OriginVersion] = field(default_factory=list)
 
 
@@ -91,6 +93,7 @@ class Origin:
         self._uri = from_uri
         self._client = MlflowClient(tracking_uri=from_uri, registry_uri=from_uri)
         self._store = self._client._get_registry_client().store
+        self._last_given = numbers.last_given(self._store)
 
     @property
     def shown(self) -> str:
@@ -102,11 +105,17 @@ class Origin:
         if names is not None:
             found = [self._store.get_registered_model(name) for name in dict.fromkeys(names)]
         else:
-            found = [*self._pages(self._store.search_registered_models, None)]
-            with contextlib.suppress(NotImplementedError):
-                found += self._pages(self._store.search_registered_models, _ONLY_PROMPTS)
-            found = list({model.name: model for model in found}.values())
+            found = self._all()
         return [self._model(model) for model in sorted(found, key=lambda model: str(model.name))]
+
+    def created(self) -> dict[str, int]:
+        """When each model was made, by its name: it keeps that when it is renamed."""
+        return {str(model.name): model.creation_timestamp or 0 for model in self._all()}
+
+    @property
+    def tells_last_numbers(self) -> bool:
+        """Whether one learns of the versions that were deleted behind the last one."""
+        return self._last_given is not None
 
     @contextlib.contextmanager
     def files_of(self, version: OriginVersion) -> Iterator[str]:
@@ -126,17 +135,25 @@ class Origin:
                 return dict(run.data.metrics)
         return {}
 
+    def _all(self) -> list[RegisteredModel]:
+        found = [*self._pages(self._store.search_registered_models, None)]
+        with contextlib.suppress(NotImplementedError):
+            found += self._pages(self._store.search_registered_models, _ONLY_PROMPTS)
+        return list({model.name: model for model in found}.values())
+
     def _model(self, model: RegisteredModel) -> OriginModel:
         is_prompt = model._is_prompt()
         versions = [
             self._version(version, is_prompt) for version in self._versions(model.name, is_prompt)
         ]
+        last_given = self._last_given(model.name) if self._last_given is not None else 0
         return OriginModel(
             name=model.name,
-            description=model.description or "",
+            description=model.description,
             tags=[_Tag(key, value) for key, value in model._tags.items()],
             created=model.creation_timestamp or 0,
             aliases={alias: int(number) for alias, number in model.aliases.items()},
+            last_number=max([last_given, *(version.number for version in versions)]),
             versions=sorted(versions, key=lambda version: version.number),
         )
 
@@ -160,7 +177,7 @@ class Origin:
             location=location,
             run_id=version.run_id or None,
             run_link=version.run_link or None,
-            description=version.description or "",
+            description=version.description,
             tags=[_Tag(key, value) for key, value in version.tags.items()],
             stage=version.current_stage or "None",
             created=version.creation_timestamp,

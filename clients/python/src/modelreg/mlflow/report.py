@@ -42,21 +42,28 @@ class ImportReport:
     dry_run: bool = False
     models_created: int = 0
     models_present: int = 0
+    models_renamed: int = 0
+    models_deleted: int = 0
+    """as MLflow has renamed and deleted them; with ``mirror`` only"""
     versions_imported: int = 0
     versions_present: int = 0
     """there already with the same bytes, those of them included that were updated"""
     versions_updated: int = 0
     """there already, with another description, tags or stage"""
+    versions_deleted: int = 0
+    """as MLflow has deleted them; with ``mirror`` only"""
     placeholders: int = 0
     """numbers that MLflow deleted, used up by a version that was deleted again at once"""
     aliases_changed: int = 0
     files: int = 0
     bytes: int = 0
     """of the files of imported versions"""
+    last_numbers_known: bool = True
+    """False if MLflow does not tell the numbers of versions deleted behind the last one"""
     conflicts: list[Problem] = field(default_factory=list)
     """what the registry has otherwise, and was left as it is"""
     unavailable: list[Problem] = field(default_factory=list)
-    """versions whose files MLflow could not deliver, and those that wait behind them"""
+    """versions whose files MLflow could not deliver, and those that wait for another"""
 
     @property
     def ok(self) -> bool:

@@ -18,6 +18,14 @@ from typing import Any
 
 import yaml
 from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import (
+    CUSTOMER_UNAUTHORIZED,
+    PERMISSION_DENIED,
+    REQUEST_LIMIT_EXCEEDED,
+    TEMPORARILY_UNAVAILABLE,
+    UNAUTHENTICATED,
+    ErrorCode,
+)
 
 from . import uri
 from .entities import is_name
@@ -25,6 +33,27 @@ from .files import MLMODEL
 
 _ROUTE = "/api/2.0/mlflow-artifacts/artifacts/"
 _TYPE_WITHOUT_FLAVOR = "mlflow"
+
+# What the libraries of object stores raise, which are not needed here: by name.
+_OTHERS = {
+    "BotoCoreError",  # no credentials, no answer; what S3 answers is a ClientError
+    "ClientAuthenticationError",
+    "DefaultCredentialsError",
+    "OperationalError",  # of the database that the files are in
+    "ServiceRequestError",
+    "ServiceResponseError",
+    "TransportError",
+}
+_PASSING_CODES = {
+    ErrorCode.Name(code)
+    for code in (
+        CUSTOMER_UNAUTHORIZED,
+        PERMISSION_DENIED,
+        REQUEST_LIMIT_EXCEEDED,
+        TEMPORARILY_UNAVAILABLE,
+        UNAUTHENTICATED,
+    )
+}
 
 
 @contextlib.contextmanager
@@ -47,6 +76,30 @@ def on_disk(
         yield place
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def is_unreachable(error: BaseException | None) -> bool:
+    """Whether files could not be read for a reason that is not theirs: a place that does not
+    answer, credentials, a library. They may be there, and come another time."""
+    from requests import ConnectionError as NoConnection
+    from requests import HTTPError, Timeout
+
+    passing = (ConnectionError, TimeoutError, PermissionError, ImportError, NoConnection, Timeout)
+    while error is not None:
+        if isinstance(error, passing) or not _OTHERS.isdisjoint(
+            kind.__name__ for kind in type(error).__mro__
+        ):
+            return True
+        answer = getattr(error, "response", None)
+        status = getattr(answer, "status_code", None) if isinstance(error, HTTPError) else None
+        if isinstance(answer, dict):  # botocore's ClientError
+            status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        if status is not None and (status in (401, 403, 407, 408, 429) or status >= 500):
+            return True
+        if isinstance(error, MlflowException) and error.error_code in _PASSING_CODES:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _fetch(location: str, tracking_uri: str | None, registry_uri: str | None, scratch: str) -> str:

@@ -196,6 +196,16 @@ class ModelregStore(WithoutWebhooks, AbstractStore):
         with self._database.connection() as connection:
             return reading.model(connection, name)
 
+    def last_number(self, name: str) -> int:
+        """The last number given to a version of the model, to a deleted one too."""
+        with self._database.connection() as connection:
+            row = connection.execute(
+                "SELECT last_version_number FROM modelreg.model WHERE model_name = %s", (name,)
+            ).fetchone()
+        if row is None:
+            raise reading.no_model(name)
+        return int(row[0])
+
     def get_latest_versions(
         self, name: str, stages: Sequence[str] | None = None
     ) -> list[ModelVersion]:
