@@ -370,14 +370,25 @@ def test_abort(registry):
             registry.upload_status(bad)
 
 
-def test_refused_at_the_end(registry, model, large_file):
+def test_refused_at_the_end(registry, dsn, model, large_file):
     """What was sent is kept, and can be registered under another version."""
-    registry.register_bytes(
-        b"x", "x", version="1.0.0", model_name=model, performance_metrics=METRICS
-    )
+
+    def progress(done, total):
+        # After the arguments were checked, somebody takes the version.
+        if done == MB:
+            with ModelRegistry(dsn) as other:
+                other.register_bytes(
+                    b"x", "x", version="1.0.0", model_name=model, performance_metrics=METRICS
+                )
+
     with pytest.raises(ValueError, match="exists") as caught:
         registry.register_file(
-            large_file, "x", version="1.0.0", model_name=model, performance_metrics=METRICS
+            large_file,
+            "x",
+            version="1.0.0",
+            model_name=model,
+            performance_metrics=METRICS,
+            progress=progress,
         )
     calls = []
     version = registry.register_file(

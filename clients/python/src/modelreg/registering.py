@@ -41,6 +41,16 @@ from modelreg.types import DeploymentStage, ModelVersion, Progress, UploadStatus
 class Registering(Core):
     """Methods of ModelRegistry."""
 
+    def check_registration(self, model_type: Type, **metadata: Any) -> None:
+        """Raises what a registration with these arguments would be refused for.
+
+        metadata are register_model's further arguments. Nothing is reserved: another registration
+        may take the version meanwhile. What is streamed is checked so by itself before its first
+        byte.
+        """
+        arguments = registration(model_type, **metadata)
+        self._run(statements.check_registration(arguments), *(arguments["parent_ids"] or ()))
+
     def register_model(
         self,
         model: Any,
@@ -217,6 +227,7 @@ class Registering(Core):
     ) -> ModelVersion:
         total = sum(item.payload.size for item in items)
         try:
+            self._source.run(statements.check_registration(arguments))
             transfer.begin(self._source, items)
             with meter(progress, total, "upload") as measured:
                 return transfer.send(

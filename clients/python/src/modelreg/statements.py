@@ -132,6 +132,11 @@ def register(artifact: bytes, arguments: Mapping[str, Any]) -> Statement[ModelVe
     )
 
 
+def check_registration(arguments: Mapping[str, Any]) -> Statement[None]:
+    """Have the server refuse arguments before any byte is sent. It reserves nothing."""
+    return call("SELECT FROM {}", "modelreg_check_registration", arguments, _nothing)
+
+
 def register_upload(upload_id: str, arguments: Mapping[str, Any]) -> Statement[ModelVersion]:
     """Register what was uploaded."""
     return call(

@@ -47,6 +47,16 @@ from modelreg.types import DeploymentStage, ModelVersion, Progress, RegistryConf
 class AsyncRegistering(AsyncCore):
     """Methods of AsyncModelRegistry."""
 
+    async def check_registration(self, model_type: Type, **metadata: Any) -> None:
+        """Raises what a registration with these arguments would be refused for.
+
+        metadata are register_model's further arguments. Nothing is reserved: another registration
+        may take the version meanwhile. What is streamed is checked so by itself before its first
+        byte.
+        """
+        arguments = registration(model_type, **metadata)
+        await self._run(statements.check_registration(arguments), *(arguments["parent_ids"] or ()))
+
     async def register_model(
         self,
         model: Any,
@@ -192,6 +202,7 @@ class AsyncRegistering(AsyncCore):
         total = sum(item.payload.size for item in items)
         begun_here = [item for item in items if item.upload_id is None]
         try:
+            await self._source.run(statements.check_registration(arguments))
             await transfer.begin(self._source, items)
             with meter(progress, total, "upload") as measured:
                 return await transfer.send(

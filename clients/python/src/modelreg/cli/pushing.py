@@ -72,6 +72,7 @@ def _push_file(session: Session, path: str, metadata: dict[str, Any], bar: Any) 
         if options.sha256 is not None:
             _compare(path, options.sha256)
         if upload_id is None and size > INLINE_SIZE:
+            session.registry.check_registration(**metadata)
             # Begun here, so that its id is known however the upload may end.
             upload_id, begun = session.registry.begin_upload(size), True
     try:
