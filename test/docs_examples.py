@@ -3,8 +3,8 @@
 
 A page's blocks run in order, the ```sql ones in one psql session, the
 ```python ones in one interpreter and each of the ```bash ones in a shell of its
-own in one directory, on a database of the page's own (with the extension, unless
-the page itself creates it).
+own, on a database of the page's own (with the extension, unless the page itself
+creates it).  psql and the shells have one directory.
 
   ```sql … -- error: 55006    these errors, in this order, and no others, are
                               expected of the block
@@ -133,13 +133,13 @@ class Psql:
 
     MARK = '-- end of block --'
 
-    def __init__(self, database):
+    def __init__(self, database, directory):
         # Verbose errors have the SQLSTATE.
         self.process = subprocess.Popen(
             ['psql', '-X', '-q', '-v', 'VERBOSITY=verbose', '-v', 'SHOW_CONTEXT=never',
              '-P', 'pager=off', '-d', database],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT)
+            stderr=subprocess.STDOUT, cwd=directory)
 
     def run(self, text):
         """Run SQL; return what was printed and the SQLSTATEs of errors."""
@@ -249,9 +249,9 @@ def run_page(page, text):
         return
     roles = query(ROLES)
     database = os.environ['PGDATABASE'] = new_database(page, text)
-    psql = Psql(database)
-    namespace = {'__name__': 'example'}
     directory = tempfile.TemporaryDirectory()
+    psql = Psql(database, directory.name)
+    namespace = {'__name__': 'example'}
     here = os.getcwd()  # Python blocks may change it
     run = {'sql': lambda block: run_sql(psql, block),
            'python': lambda block: run_python(namespace, block),
@@ -267,7 +267,7 @@ def run_page(page, text):
             complaint = str(error)
             psql.process.kill()
             psql.close()
-            psql = Psql(database)
+            psql = Psql(database, directory.name)
         report(not complaint, name, complaint)
     psql.close()
     os.chdir(here)
