@@ -28,7 +28,6 @@ void
 mr_heal_artifact(const MrArtifact *whole)
 {
 	const MrStorage *storage = mr_storages_by_name(whole->storage);
-	int64		healed_before = mr_call_notes.healed;
 	MrArtifact	stored;
 	uint8		actual[MR_SHA256_LEN];
 	Snapshot	snapshot;
@@ -53,8 +52,10 @@ mr_heal_artifact(const MrArtifact *whole)
 		storage->repair(&stored.content, &whole->content);
 	mr_artifacts_replace(whole);
 	mr_discarded_add(&stored.content, stored.storage);
-	if (mr_call_notes.healed == healed_before)
-		mr_call_notes.healed++;
+
+	/* where no chunk was damaged, but a row or a list, that counts as one */
+	if (mr_call_notes.healed == 0)
+		mr_call_notes.healed = 1;
 }
 
 /*

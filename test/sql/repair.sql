@@ -117,7 +117,9 @@ CREATE TABLE damages AS
 		(18, 'no entries', 'DELETE FROM modelreg.artifact_chunk WHERE content = (SELECT content FROM entry WHERE model_name = ''model'' LIMIT 1)'),
 		(19, 'another content', 'UPDATE modelreg.artifact SET content = gen_random_uuid() WHERE content = (SELECT content FROM entry WHERE model_name = ''model'' LIMIT 1)'),
 		(20, 'a wrong artifact size', 'UPDATE modelreg.artifact SET artifact_size = 5 WHERE content = (SELECT content FROM entry WHERE model_name = ''model'' LIMIT 1)'),
-		(21, 'an unheard-of storage', 'UPDATE modelreg.artifact SET storage = ''floppy'' WHERE content = (SELECT content FROM entry WHERE model_name = ''model'' LIMIT 1)')
+		(21, 'an unheard-of storage', 'UPDATE modelreg.artifact SET storage = ''floppy'' WHERE content = (SELECT content FROM entry WHERE model_name = ''model'' LIMIT 1)'),
+		(22, 'a bit and a size at once', 'UPDATE modelreg.chunk_piece SET data = set_byte(data, 9, get_byte(data, 9) # 1) WHERE piece_no = 1 AND chunk = $2;
+			UPDATE modelreg.artifact SET artifact_size = 5 WHERE content = (SELECT content FROM entry WHERE model_name = ''model'' LIMIT 1)')
 	) AS d (n, what, statement);
 UPDATE damages SET statement = replace(replace(statement, '$2', :'second'), '$3', :'third');
 
