@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Measure the registry's Python client against MLflow's registry, on the same PostgreSQL.
 
-    make bench-mlflow               all of it, about eight minutes
+    make bench-mlflow               all of it, about twelve minutes
     bench/against_mlflow.py --quick under a minute, only to see that it works
+    bench/against_mlflow.py --many  the model of very many versions alone
 
 Needs a server found by PGHOST and so on, and a superuser there, MLflow, and the client; works in
 databases of its own, which it makes and removes, as it does with the MLflow servers that it
@@ -21,10 +22,12 @@ import tempfile
 import time
 import warnings
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import mlflow
 import psycopg
+from mlflow.protos.model_registry_pb2 import SearchModelVersions
+from mlflow.utils.proto_json_utils import message_to_json
 
 from contenders import ALIAS, PAGE, TYPE, contenders, environment, new_file, sha256
 from measuring import DATABASE, MB, database
@@ -42,6 +45,11 @@ READING = {         # what the table calls it: the contenders' method
 }
 UPLOAD, DURABLE, AGAIN, DOWNLOAD = TRANSFERS = (
     "upload", "upload, on disk then", "upload, the same again", "download")
+# A model of very many versions, by MLflow's client in process and behind its server.
+MANY, MANY_PAGE = "many: get latest", "many: search, page of 100"
+MANY_ALL, CONVERTING = "many: all versions", "many: MLflow's own conversion of all"
+LATEST_AT_MOST, PAGE_AT_MOST = 300, 300     # ms
+ALL_AT_MOST = 1.5   # times MLflow's own conversion, at most
 TARGETS = {CREATE: 10, UPLOAD: 2, DOWNLOAD: 4}  # times MLflow's rate, at least
 FLAT = 1.25         # times as long as with the fewest versions, at most
 
@@ -57,12 +65,13 @@ class Size:
     least: int          # but not before so many calls, or ten times as long
     megabytes: tuple
     transfers: int      # rounds of them
+    many: int           # versions of the model that has very many
 
 
 FULL = Size(versions=(10, 1000, 10_000), few=100, rounds=5, calls=20, seconds=2, least=3,
-            megabytes=(10, 100), transfers=5)
+            megabytes=(10, 100), transfers=5, many=40_000)
 QUICK = Size(versions=(5, 20), few=3, rounds=1, calls=2, seconds=1, least=1,
-             megabytes=(2,), transfers=1)
+             megabytes=(2,), transfers=1, many=200)
 
 
 # Databases with the same models in them
@@ -71,7 +80,7 @@ QUICK = Size(versions=(5, 20), few=3, rounds=1, calls=2, seconds=1, least=1,
 def names(purpose, versions, size):
     """The models of so many versions: many if they are few, so that creating hardly adds any."""
     return [f"{purpose}_{versions}_{i}"
-            for i in range(size.few if versions == size.versions[0] else 1)]
+            for i in range(size.few if size.versions[:1] == (versions,) else 1)]
 
 
 @contextmanager
@@ -133,9 +142,9 @@ def fill_modelreg(connection, models, number, batch=500):
 def fill(by_name, size):
     """Models for reading, which stay as they are, and models for creating."""
     own, ours = by_name[IN_PROCESS], by_name["on modelreg, in process"]
-    for versions in size.versions:
-        models = [name for purpose in ("read", "create")
-                  for name in names(purpose, versions, size)]
+    for versions in (*size.versions, size.many):
+        purposes = ("many",) if versions == size.many else ("read", "create")
+        models = [name for purpose in purposes for name in names(purpose, versions, size)]
         for contender in (own, ours):
             for model in models:
                 contender.client.create_registered_model(model)
@@ -254,6 +263,39 @@ class Bench:
         self.create(CREATE, "create", "prepare", self.size.versions)
         self.create(WITH_FILE, "create_with_file", "prepare_file", self.size.versions[-1:])
 
+    # Very many versions
+
+    def many(self, what, call):
+        """Of MLflow's contenders, in turn: it takes seconds, and memory."""
+        for contender in self.contenders:
+            if hasattr(contender, "client"):
+                gc.collect()
+                self._add(what, self.size.many, contender, [elapsed(call, contender)[1]])
+
+    def convert(self, model):
+        """MLflow's objects of all versions as the JSON that its server answers with, by its own
+        functions: what each answer has in it, whatever the store."""
+        own = next(each for each in self.contenders if each.name == IN_PROCESS)
+        versions = own.client.search_model_versions(f"name = '{model}'",
+                                                    max_results=self.size.many)
+        if len(versions) != self.size.many:
+            raise RuntimeError(f"{len(versions)} versions")
+
+        def convert():
+            response = SearchModelVersions.Response()
+            response.model_versions.extend(version.to_proto() for version in versions)
+            return message_to_json(response)
+
+        self._add(CONVERTING, self.size.many, own, [elapsed(convert)[1]])
+
+    def round_of_many(self):
+        (model,) = names("many", self.size.many, self.size)
+        for _ in range(3):
+            self.many(MANY, lambda contender: contender.latest(model))
+            self.many(MANY_PAGE, lambda contender: contender.search(model))
+            self.many(MANY_ALL, lambda contender: contender.search_all(model, self.size.many))
+            self.convert(model)
+
     # Artifacts
 
     def quiet(self):
@@ -340,6 +382,22 @@ def print_table(table, names_, size):
         print(" | ".join(c.ljust(w) for c, w in zip(line, widths)).rstrip())
 
 
+def print_many(table, size):
+    """The model of very many versions: what each took, and whether it reaches its target."""
+    best = {(what, name): min(min(times) for times in rounds)
+            for (what, _), each in table.items() for name, rounds in each.rounds.items()}
+    conversion = best[CONVERTING, IN_PROCESS]
+    targets = {MANY: LATEST_AT_MOST, MANY_PAGE: PAGE_AT_MOST, MANY_ALL: ALL_AT_MOST * conversion}
+    print(f"\n{size.many} versions of one model, best of three; MLflow's own conversion of all"
+          f" {conversion:.0f} ms")
+    for (what, name), took in best.items():
+        if what in targets:
+            reached = "yes" if took <= targets[what] else "NO"
+            aim = f", at most {targets[what]:.0f} ms: {reached}" if "modelreg" in name else ""
+            ratio = f", {took / conversion:.2f} x the conversion" if what == MANY_ALL else ""
+            print(f"{what}, {name}: {took:.0f} ms{ratio}{aim}")
+
+
 def print_rounds(table):
     """The median of each round, in ms."""
     for (what, amount), times in table.items():
@@ -354,7 +412,12 @@ def print_rounds(table):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that it works")
-    size = QUICK if parser.parse_args().quick else FULL
+    parser.add_argument("--many", action="store_true",
+                        help="the model of very many versions alone")
+    options = parser.parse_args()
+    size = QUICK if options.quick else FULL
+    if options.many:
+        size = replace(size, versions=())
 
     # So that servers and databases are removed when somebody stops us.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -369,6 +432,12 @@ def main():
         with contenders(MLFLOW_DATABASE, DATABASE, directory) as by_name:
             fill(by_name, size)
             print(f"ready after {time.monotonic() - start:.0f} s", flush=True)
+            many = Bench(by_name, size, directory)
+            many.round_of_many()
+            print_many(many.table, size)
+            print(f"many versions measured after {time.monotonic() - start:.0f} s", flush=True)
+            if options.many:
+                return
             bench = Bench(by_name, size, directory)
             bench.agree()
             bench.warm_up()

@@ -89,6 +89,19 @@ class Mlflow:
         return [int(version.version) for version in self.client.search_model_versions(
             f"name = '{model}'", max_results=PAGE)]
 
+    def search_all(self, model, number):
+        """As MLflow's page of a model asks, for as many as there may be: of a server, for JSON."""
+        text = f"name = '{model}'"
+        if self._registry_uri == self._server:
+            query = urllib.parse.urlencode({"filter": text, "max_results": number})
+            address = f"{self._server}/ajax-api/2.0/mlflow/model-versions/search?{query}"
+            with urllib.request.urlopen(address) as response:
+                found = response.read().count(b'"creation_timestamp"')
+        else:
+            found = len(self.client.search_model_versions(text, max_results=number))
+        if found != number:
+            raise RuntimeError(f"{self.name} finds {found} versions")
+
     def search_by_tag(self, model):
         return [int(version.version) for version in self.client.search_model_versions(
             f"name = '{model}' AND tag.split = '{split_of(3)}'", max_results=PAGE)]
