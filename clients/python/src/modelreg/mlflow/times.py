@@ -60,13 +60,13 @@ END_OF_CHANGE = f"""(SELECT e.at FROM modelreg.audit_event e
     ORDER BY e.seq DESC LIMIT 1)"""
 
 # Of model m. The model itself is made a moment before its first event.
-MODEL_UPDATED_MS = f"""(SELECT CASE
+MODEL_UPDATED_MS = f"""COALESCE((SELECT CASE
         WHEN e.event = 'model_create' THEN {ms("m.created_at")}
         WHEN e.event = 'model_update' AND {_set(RENAMED_PROPERTY)}
             THEN COALESCE({renamed_ms("(e.new_values -> 'properties')")}, {ms("e.at")})
         ELSE {ms("e.at")} END
     FROM modelreg.audit_event e WHERE e.model_key = m.model_key AND {_CHANGES_MODEL}
-    ORDER BY e.seq DESC LIMIT 1)"""
+    ORDER BY e.seq DESC LIMIT 1), {ms("m.created_at")})"""
 
 # Of version v of model m, for few versions.
 VERSION_UPDATED_MS = f"""greatest({ms("v.registered_at")}, {renamed_ms("m.properties")},
