@@ -94,6 +94,18 @@ copy_tree() {
 	fi | tar -C "$1" -xf -
 }
 
+# Copy directory $2 to $3 for user $1: with links to its files, of which there may be
+# a gigabyte, where the user may read them and the file system is the same.
+copy_for() {
+	if [ -z "$(find "$2" ! -type l ! -perm -o=r -print -quit)" ] && cp -rl "$2" "$3" 2>/dev/null; then
+		find "$3" -type d -exec chown "$1:" {} +
+	else
+		rm -rf "$3"
+		cp -r --preserve=links,mode "$2" "$3"
+		chown -R "$1:" "$3"
+	fi
+}
+
 # Go on in a copy of the tree at $1/src as the server's user: run the script
 # that called, with the remaining arguments, from there.  The second pass
 # through here, in the copy, returns.
@@ -112,8 +124,7 @@ enter_copy() {
 		if [ -n "$MODELREG_PYTHON" ] &&
 			! "${as[@]}" "$MODELREG_PYTHON" -c 'import psycopg' 2>/dev/null; then
 			venv=$(dirname "$(dirname "$MODELREG_PYTHON")")
-			[ -d "$work/venv" ] || cp -r --preserve=links,mode "$venv" "$work/venv"
-			chown -R "$user:" "$work/venv"
+			[ -d "$work/venv" ] || copy_for "$user" "$venv" "$work/venv"
 			MODELREG_PYTHON=$work/venv/bin/python
 		fi
 	fi
