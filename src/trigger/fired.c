@@ -11,6 +11,7 @@
 
 static TriggerData *require_trigger(FunctionCallInfo fcinfo, TriggerEvent when,
 									const char *kind);
+static void raise_wrong_trigger(const char *kind);
 
 /*
  * One that fires before an UPDATE or DELETE of a row.
@@ -23,7 +24,20 @@ mr_fired_before_row(FunctionCallInfo fcinfo)
 }
 
 /*
- * The same, after it.
+ * One that fires before an UPDATE of a row, and not for others.
+ */
+TriggerData *
+mr_fired_before_update(FunctionCallInfo fcinfo)
+{
+	TriggerData *trigger = mr_fired_before_row(fcinfo);
+
+	if (!TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
+		raise_wrong_trigger("BEFORE ROW");
+	return trigger;
+}
+
+/*
+ * One that fires after an UPDATE or DELETE of a row.
  */
 TriggerData *
 mr_fired_after_row(FunctionCallInfo fcinfo)
@@ -53,9 +67,15 @@ require_trigger(FunctionCallInfo fcinfo, TriggerEvent when, const char *kind)
 							  TRIGGER_EVENT_ROW)) != when ||
 		((when & TRIGGER_EVENT_ROW) &&
 		 TRIGGER_FIRED_BY_INSERT(trigger->tg_event)))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function was not called by the %s trigger that it belongs to",
-						kind)));
+		raise_wrong_trigger(kind);
 	return trigger;
+}
+
+static void
+raise_wrong_trigger(const char *kind)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+			 errmsg("function was not called by the %s trigger that it belongs to",
+					kind)));
 }

@@ -8,6 +8,7 @@
 #include "fmgr.h"
 
 extern TriggerData *mr_fired_before_row(FunctionCallInfo fcinfo);
+extern TriggerData *mr_fired_before_update(FunctionCallInfo fcinfo);
 extern TriggerData *mr_fired_after_row(FunctionCallInfo fcinfo);
 extern TriggerData *mr_fired_before_statement(FunctionCallInfo fcinfo);
 

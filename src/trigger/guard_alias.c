@@ -109,7 +109,7 @@ check_alias_target(FunctionCallInfo fcinfo)
 Datum
 modelreg_stamp_alias(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigger = mr_fired_before_row(fcinfo);
+	TriggerData *trigger = mr_fired_before_update(fcinfo);
 	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
 	MrAlias		before;
 	MrAlias		after;

@@ -255,7 +255,7 @@ check_version_copies(FunctionCallInfo fcinfo)
 Datum
 modelreg_stamp_version(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigger = mr_fired_before_row(fcinfo);
+	TriggerData *trigger = mr_fired_before_update(fcinfo);
 	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
 	int			deployed_at = mr_versions_deployed_at_column(desc);
 	MrVersion	before;

@@ -214,6 +214,12 @@ SELECT attempt('UPDATE modelreg.metric_direction SET metric = ''accuracy''');
 SELECT attempt('UPDATE modelreg.stage_rule SET from_stage = ''canary''');
 SELECT * FROM modelreg_audit_verify();
 
+-- What stamps updates stamps nothing else
+SELECT attempt('CREATE TRIGGER aaa BEFORE DELETE ON modelreg.model_version FOR EACH ROW EXECUTE FUNCTION modelreg.stamp_version();
+	DELETE FROM modelreg.model_version');
+SELECT attempt('CREATE TRIGGER aaa BEFORE DELETE ON modelreg.model_alias FOR EACH ROW EXECUTE FUNCTION modelreg.stamp_alias();
+	DELETE FROM modelreg.model_alias');
+
 DROP FUNCTION replica_trial(text);
 \set ECHO none
 \i :test_dir/lib/attack_end.sql
