@@ -13,6 +13,8 @@ CREATE TEMPORARY TABLE call (function regproc, arguments text[]);
 INSERT INTO call VALUES
 	('modelreg_register', ARRAY['''\x01''', '''m''', '''7.0.0''', '''m''', '''{"f1": 1}''', '''staging''', '''{t}''', '''n''', '''{}''', '''{}''', '''d''', '''{}''', 'now()',
 		format('%L', encode(sha256('\x01'), 'hex')), '''{"p": 1}''']),
+	('modelreg_check_registration', ARRAY['''m''', '''7.0.0''', '''m''', '''{"f1": 1}''', '''staging''', '''{t}''', '''n''', '''{}''', '''{}''', '''d''', '''{}''', 'now()',
+		format('%L', encode(sha256('\x01'), 'hex')), '''{"p": 1}''']),
 	('modelreg_load', ARRAY['$id', 'true', '''p''']),
 	('modelreg_register_files', ARRAY['''{p}''', 'ARRAY[modelreg_upload_begin()]', '''m''', '''7.0.0''', '''m''', '''{"f1": 1}''', '''staging''', '''{t}''', '''n''', '''{}''', '''{}''', '''d''', '''{}''', 'now()', 'NULL', '''{}''']),
 	('modelreg_load_latest', ARRAY['''m''', '''development''', '''{}''', '''{}''', '''m''', '''0.1.0''', '''{}''', 'true']),

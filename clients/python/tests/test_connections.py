@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import pickle
+import select
 import threading
 import time
 import traceback
@@ -31,6 +32,7 @@ from modelreg import (
     TransactionError,
     create_default_registry,
 )
+from modelreg.connection import is_alive
 
 LARGE = os.urandom(3 * 1024 * 1024 + 17)
 
@@ -55,6 +57,28 @@ def wait_for_lock(sql, pid):
 def pid_of(registry):
     with registry._source.connection() as connection:
         return connection.info.backend_pid
+
+
+def test_an_ended_connection_is_known_by_its_farewell(sql, dsn):
+    """The farewell is there before the connection is closed: what came must be read."""
+    for _ in range(20):
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            assert is_alive(connection)
+            sql.execute("SELECT pg_terminate_backend(%s)", [connection.info.backend_pid])
+            select.select([connection.fileno()], [], [], 10)
+            assert not is_alive(connection)
+
+
+def test_what_else_comes_ends_no_connection(sql, dsn):
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        heard = []
+        connection.add_notify_handler(heard.append)
+        connection.execute("LISTEN test_alive")
+        sql.execute("NOTIFY test_alive, 'something'")
+        select.select([connection.fileno()], [], [], 10)
+        assert is_alive(connection)
+        connection.execute("SELECT")
+        assert [notification.payload for notification in heard] == ["something"]
 
 
 # ---- DSN ----

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import psycopg
+from psycopg import pq
 from psycopg.pq import ConnStatus, TransactionStatus
 from psycopg.rows import tuple_row
 
@@ -97,14 +98,29 @@ def is_alive(connection: psycopg.BaseConnection[Any]) -> bool:
     pgconn = connection.pgconn
     if pgconn.transaction_status != TransactionStatus.IDLE:
         return True
+
+    listener = pgconn.notice_handler
+    farewells = []
+
+    def listen(notice: pq.abc.PGresult) -> None:
+        severity = notice.error_field(pq.DiagnosticField.SEVERITY_NONLOCALIZED)
+        if severity in (b"FATAL", b"PANIC"):
+            farewells.append(notice)  # the end of the connection may be still on its way
+        elif listener is not None:
+            listener(notice)
+
+    pgconn.notice_handler = listen
     try:
         for _ in range(100):
             if not _readable(pgconn.socket):
                 break
             pgconn.consume_input()
+            pgconn.is_busy()  # has libpq look at what came
     except psycopg.OperationalError:
         return False
-    return bool(pgconn.status == ConnStatus.OK)
+    finally:
+        pgconn.notice_handler = listener
+    return not farewells and bool(pgconn.status == ConnStatus.OK)
 
 
 def _readable(fd: int) -> bool:
