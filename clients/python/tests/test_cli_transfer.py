@@ -184,7 +184,11 @@ def test_upload_that_broke_off(
         [*COMMAND, *push], stderr=subprocess.PIPE, cwd=tmp_path, env=environment, text=True
     ) as process:
         until(
-            lambda: sql.execute("SELECT count(*) FROM modelreg.upload").fetchone() == (1,),
+            # By then the client knows the upload's id.
+            lambda: (
+                sql.execute("SELECT count(*) FROM modelreg.upload WHERE bytes_held > 0").fetchone()
+                == (1,)
+            ),
             "no upload began",
         )
         process.send_signal(how)
