@@ -95,13 +95,14 @@ copy_tree() {
 }
 
 # Copy directory $2 to $3 for user $1: with links to its files, of which there may be
-# a gigabyte, where the user may read them and the file system is the same.
+# a gigabyte, where the user may read them and the file system is the same.  Times are
+# kept: Python compiles anew what is younger.
 copy_for() {
 	if [ -z "$(find "$2" ! -type l ! -perm -o=r -print -quit)" ] && cp -rl "$2" "$3" 2>/dev/null; then
 		find "$3" -type d -exec chown "$1:" {} +
 	else
 		rm -rf "$3"
-		cp -r --preserve=links,mode "$2" "$3"
+		cp -r --preserve=links,mode,timestamps "$2" "$3"
 		chown -R "$1:" "$3"
 	fi
 }
