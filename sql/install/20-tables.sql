@@ -229,7 +229,8 @@ CREATE TABLE modelreg.upload (
 	bytes_held bigint NOT NULL DEFAULT 0,
 	storage text COLLATE "C" NOT NULL DEFAULT 'database',
 	progress uuid NOT NULL,
-	state bytea
+	state bytea,
+	digest bytea NOT NULL
 );
 ALTER TABLE modelreg.upload ALTER COLUMN state SET STORAGE EXTERNAL;
 COMMENT ON TABLE modelreg.upload IS 'Unfinished streaming uploads; cleanup removes those without an append for modelreg.upload_expiry.';
@@ -242,6 +243,7 @@ COMMENT ON COLUMN modelreg.upload.bytes_held IS 'Bytes committed so far: the byt
 COMMENT ON COLUMN modelreg.upload.storage IS 'Where the bytes are: database.';
 COMMENT ON COLUMN modelreg.upload.progress IS 'Changes with each commit of bytes, so that a session knows whether another one went on.';
 COMMENT ON COLUMN modelreg.upload.state IS 'What the storage needs to go on, the bytes of the last, incomplete chunk included.';
+COMMENT ON COLUMN modelreg.upload.digest IS 'SHA-256 of upload_id, expected_size, bytes_held, storage, progress and state (32 bytes): whoever goes on with the upload checks it.';
 
 CREATE TABLE modelreg.discarded_content (
 	content uuid NOT NULL

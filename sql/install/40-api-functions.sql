@@ -55,7 +55,7 @@ CREATE FUNCTION @extschema@.modelreg_upload_append(
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'modelreg_upload_append';
 COMMENT ON FUNCTION @extschema@.modelreg_upload_append(uuid, bytea, bigint) IS
-	'Appends to an upload, best in parts of 1 to 4 MB, and returns how many bytes it holds then. byte_offset, if given, must be what it held before (22023, with the right one as hint). For the role that began the upload, and modelreg_admin. Locks the upload to the end of the transaction.';
+	'Appends to an upload, best in parts of 1 to 4 MB, and returns how many bytes it holds then. byte_offset, if given, must be what it held before (22023, with the right one as hint). XX001 if what is kept of it is damaged; the hint names the byte_offset to append from, which drops what is behind it. For the role that began the upload, and modelreg_admin. Locks the upload to the end of the transaction.';
 
 CREATE FUNCTION @extschema@.modelreg_upload_status(
 	upload_id uuid
@@ -70,7 +70,7 @@ CREATE FUNCTION @extschema@.modelreg_upload_status(
 	LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 1
 	AS 'MODULE_PATHNAME', 'modelreg_upload_status';
 COMMENT ON FUNCTION @extschema@.modelreg_upload_status(uuid) IS
-	'How far an upload is: bytes_held is the byte_offset to go on from, after a lost connection say. 42704 if there is no such upload. For the role that began it, and modelreg_admin.';
+	'How far an upload is: bytes_held is the byte_offset to go on from, after a lost connection say. 42704 if there is no such upload, XX001 if its row is damaged. For the role that began it, and modelreg_admin.';
 
 CREATE FUNCTION @extschema@.modelreg_upload_abort(
 	upload_id uuid

@@ -165,7 +165,8 @@ cleanup_uploads(FunctionCallInfo fcinfo)
 	for (uint64 i = 0; i < count; i++)
 	{
 		mr_uploads_delete(&rows[i].upload_id);
-		mr_discarded_add(&rows[i].upload_id, rows[i].storage);
+		mr_discarded_add(&rows[i].upload_id,
+						 mr_storages_or_default(rows[i].storage)->name);
 	}
 	pending.uploads += count;
 	PG_RETURN_INT32(count);

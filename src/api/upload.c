@@ -54,6 +54,7 @@ append_to_upload(FunctionCallInfo fcinfo)
 	MrOpenUpload *upload;
 	bytea	   *data;
 	int64		len;
+	int64		byte_offset = PG_ARGISNULL(2) ? -1 : PG_GETARG_INT64(2);
 
 	if (PG_ARGISNULL(1))
 		ereport(ERROR,
@@ -64,12 +65,12 @@ append_to_upload(FunctionCallInfo fcinfo)
 	data = PG_GETARG_BYTEA_PP(1);
 	len = VARSIZE_ANY_EXHDR(data);
 
-	upload = mr_open_upload_hold(upload_id, "append to");
-	if (!PG_ARGISNULL(2) && PG_GETARG_INT64(2) != upload->bytes)
+	upload = mr_open_upload_hold_from(upload_id, "append to", byte_offset);
+	if (!PG_ARGISNULL(2) && byte_offset != upload->bytes)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("byte_offset " INT64_FORMAT " is not where the upload is",
-						PG_GETARG_INT64(2)),
+						byte_offset),
 				 errdetail("It holds " INT64_FORMAT " bytes.", upload->bytes),
 				 errhint("Go on with byte_offset " INT64_FORMAT ".",
 						 upload->bytes)));
@@ -99,6 +100,8 @@ upload_status(FunctionCallInfo fcinfo)
 	if (!mr_uploads_get(upload_id, MR_SIGHT_ACTIVE, &row))
 		mr_uploads_raise_unknown(upload_id);
 	mr_open_upload_require_user(&row, "see the status of");
+	if (upload == NULL)
+		mr_open_upload_require_intact(&row);
 
 	bytes = upload ? upload->bytes : row.bytes_held;
 	if (mr_guc_upload_expiry >= 0)
@@ -120,6 +123,7 @@ abort_upload(FunctionCallInfo fcinfo)
 	MrUploadRow row;
 
 	mr_open_upload_drop(upload_id, "abort", &row);
-	mr_discarded_add(&row.upload_id, row.storage);
+	mr_discarded_add(&row.upload_id,
+					 mr_storages_or_default(row.storage)->name);
 	PG_RETURN_VOID();
 }

@@ -11,6 +11,13 @@
  * anything but the row's "progress": if another session has gone on with the
  * upload, that differs, and the state is made anew, by reading and hashing what
  * is stored.
+ *
+ * What is read then may be damaged: the row, as its digest tells, or the stored
+ * bytes, as the checksums of their chunks do.  That is an error, for nobody
+ * could tell it from what was sent once it is part of an artifact.  Its hint
+ * names the end of the last chunk before which all is sound.  Who appends from
+ * there, with byte_offset, says that he has what is behind it: then that is
+ * dropped.
  */
 #include "postgres.h"
 
@@ -21,8 +28,14 @@
 
 #include "artifact/open_upload.h"
 #include "base/actor.h"
+#include "base/uuid7.h"
 #include "bytes/digest_thread.h"
+#include "heal/inspect.h"
+#include "rows/discarded.h"
 #include "store/storages.h"
+
+/* What is wrong if it is not what is stored in chunks */
+#define ROW_PROBLEM "what was saved of it does not match its digest"
 
 /* Bytes that are being added */
 typedef struct Part
@@ -33,16 +46,32 @@ typedef struct Part
 } Part;
 
 static void write_part(void *arg);
-static MrOpenUpload *resume_upload(const MrUploadRow *row);
-static void hash_stored(MrOpenUpload *upload);
+static MrOpenUpload *resume_upload(const MrUploadRow *row, int64 byte_offset);
+static void read_state(MrOpenUpload *upload, bytea *state);
+static int64 hash_stored(MrOpenUpload *upload, int64 size,
+						 const char **problem);
+static void drop_from(MrOpenUpload *upload, int64 byte_offset);
+pg_noreturn static void raise_damaged(const MrUploadRow *row, int64 sound,
+									  const char *problem);
 
 /*
  * Get an upload, to change it in this subtransaction; its row is locked to the
  * end of the transaction.  42704 if there is none, 42501 if the actor may not
- * do the deed to it.
+ * do the deed to it, XX001 if it is damaged.
  */
 MrOpenUpload *
 mr_open_upload_hold(const pg_uuid_t *upload_id, const char *deed)
+{
+	return mr_open_upload_hold_from(upload_id, deed, -1);
+}
+
+/*
+ * The same, but if it is damaged, and sound up to byte_offset, what is behind
+ * that is dropped instead.
+ */
+MrOpenUpload *
+mr_open_upload_hold_from(const pg_uuid_t *upload_id, const char *deed,
+						 int64 byte_offset)
 {
 	MrOpenUpload *upload = mr_upload_list_find(upload_id);
 	bool		is_new = false;
@@ -66,7 +95,7 @@ mr_open_upload_hold(const pg_uuid_t *upload_id, const char *deed)
 		}
 		if (upload == NULL)
 		{
-			upload = resume_upload(&row);
+			upload = resume_upload(&row, byte_offset);
 			is_new = true;
 		}
 	}
@@ -177,85 +206,151 @@ write_part(void *arg)
 }
 
 /*
+ * Raises XX001 unless what the active snapshot shows of an upload is what was
+ * saved.  The stored bytes are not read, but to tell how far they are sound.
+ */
+void
+mr_open_upload_require_intact(const MrUploadRow *row)
+{
+	bytea	   *state = mr_uploads_state(&row->upload_id, MR_SIGHT_ACTIVE);
+	MrDigest   *digest;
+	int64		sound;
+	const char *problem;
+
+	if (mr_uploads_is_intact(row, state))
+		return;
+	digest = mr_digest_begin();
+	(void) mr_inspect_content(mr_storages_or_default(row->storage),
+							  &row->upload_id, PG_INT64_MAX,
+							  GetActiveSnapshot(), digest, &sound, &problem);
+	raise_damaged(row, sound, ROW_PROBLEM);
+}
+
+/*
  * Go on with an upload that this session knows nothing of, or not the latest.
+ * byte_offset is where the caller would append, or -1.
  */
 static MrOpenUpload *
-resume_upload(const MrUploadRow *row)
+resume_upload(const MrUploadRow *row, int64 byte_offset)
 {
+	bytea	   *state = mr_uploads_state(&row->upload_id, MR_SIGHT_LATEST);
+	bool		is_intact = mr_uploads_is_intact(row, state);
 	MrOpenUpload *upload;
 	MemoryContext oldcontext;
-	bytea	   *state = mr_uploads_state(&row->upload_id);
+	int64		size = PG_INT64_MAX;
+	int64		sound;
+	const char *pending;
+	Size		len;
+	const char *problem = NULL;
 
 	upload = mr_upload_list_make(row);
 	oldcontext = MemoryContextSwitchTo(upload->context);
-	upload->storage = mr_storages_by_name(row->storage);
-	if (state == NULL)
-		upload->writer = upload->storage->write_begin(&row->upload_id);
-	else
-		upload->writer = upload->storage->write_resume(&row->upload_id, state);
+	upload->storage = mr_storages_or_default(row->storage);
 	upload->digest = mr_digest_begin();
+	if (is_intact)
+	{
+		read_state(upload, state);
+		(void) upload->storage->write_pending(upload->writer, &size, &len);
+	}
 	MemoryContextSwitchTo(oldcontext);
+
+	sound = hash_stored(upload, size, &problem);
+	if (is_intact && problem == NULL)
+	{
+		pending = upload->storage->write_pending(upload->writer, &size, &len);
+		mr_digest_add(upload->digest, pending, len);
+	}
+	else if (byte_offset == sound)
+	{
+		/* what was announced may be what is damaged */
+		if (!is_intact)
+			upload->row.expected_size = -1;
+		drop_from(upload, sound);
+	}
+	else
+		raise_damaged(row, sound, is_intact ? problem : ROW_PROBLEM);
 	if (state != NULL)
 		pfree(state);
-	hash_stored(upload);
 
 	mr_upload_list_add(upload);
 	return upload;
 }
 
 /*
- * Hash what is stored already.  A checksum of each chunk is compared on the
- * way, or damage would become part of the artifact.
+ * Make the writer that goes on where the last one was suspended.
  */
 static void
-hash_stored(MrOpenUpload *upload)
+read_state(MrOpenUpload *upload, bytea *state)
 {
 	const MrStorage *storage = upload->storage;
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	MrStorageReader *reader;
-	const char *pending;
-	const char *run;
-	Size		len;
+	const pg_uuid_t *content = &upload->row.upload_id;
 	int64		stored;
-	const char *problem;
+	Size		pending;
 
-	pending = storage->write_pending(upload->writer, &stored, &len);
-	if (stored + (int64) len != upload->row.bytes_held)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("upload holds " INT64_FORMAT " bytes instead of " INT64_FORMAT,
-						stored + (int64) len, upload->row.bytes_held),
-				 errhint("Abort it and begin another.")));
+	if (state == NULL)
+		upload->writer = storage->write_begin(content);
+	else
+		upload->writer = storage->write_resume(content, state);
+	(void) storage->write_pending(upload->writer, &stored, &pending);
+	if (stored + (int64) pending != upload->row.bytes_held)
+		elog(ERROR, "upload was saved with " INT64_FORMAT " bytes instead of " INT64_FORMAT,
+			 stored + (int64) pending, upload->row.bytes_held);
+}
 
-	reader = storage->read_begin(&upload->row.upload_id, stored, 0, true,
-								 snapshot);
-	while (storage->read_next(reader, &run, &len))
-	{
-		CHECK_FOR_INTERRUPTS();
-		mr_digest_add(upload->digest, run, len);
-	}
-	switch (storage->read_health(reader, &problem))
-	{
-		case MR_WHOLE:
-			break;
-		case MR_DAMAGED:
-			ereport(ERROR,
-					(errcode(ERRCODE_DATA_CORRUPTED),
-					 errmsg("stored bytes of upload are damaged"),
-					 errdetail_internal("Damage found: %s.", problem),
-					 errhint("Abort it and begin another.")));
-			break;
-		case MR_UNREADABLE:
-			ereport(ERROR,
-					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("cannot go on with upload"),
-					 errdetail_internal("Its %s.", problem),
-					 errhint("Build modelreg with lz4 and zstd.")));
-			break;
-	}
-	storage->read_end(reader);
+/*
+ * Hash what is stored already, size bytes or as many as there are.  Returns how
+ * many are sound; the problem is what is wrong then, or NULL.
+ */
+static int64
+hash_stored(MrOpenUpload *upload, int64 size, const char **problem)
+{
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	int64		sound;
+	MrHealth	health;
+
+	health = mr_inspect_content(upload->storage, &upload->row.upload_id, size,
+								snapshot, upload->digest, &sound, problem);
 	UnregisterSnapshot(snapshot);
+	if (health == MR_UNREADABLE)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot go on with upload"),
+				 errdetail_internal("Its %s.", *problem),
+				 errhint("Build modelreg with lz4 and zstd.")));
+	return sound;
+}
 
-	pending = storage->write_pending(upload->writer, &stored, &len);
-	mr_digest_add(upload->digest, pending, len);
+/*
+ * Drop what a damaged upload holds from byte_offset on, and go on from there.
+ */
+static void
+drop_from(MrOpenUpload *upload, int64 byte_offset)
+{
+	const MrStorage *storage = upload->storage;
+	MemoryContext oldcontext = MemoryContextSwitchTo(upload->context);
+	pg_uuid_t	rest;
+
+	mr_uuid7(&rest);
+	upload->writer = storage->write_cut(&upload->row.upload_id, byte_offset,
+										&rest);
+	upload->row.storage = pstrdup(storage->name);
+	MemoryContextSwitchTo(oldcontext);
+	mr_discarded_add(&rest, storage->name);
+	upload->bytes = byte_offset;
+	upload->is_saved = false;
+}
+
+/*
+ * Raise the error for a damaged upload whose first bytes are sound.
+ */
+static void
+raise_damaged(const MrUploadRow *row, int64 sound, const char *problem)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("upload \"%s\" is damaged",
+					mr_uuid7_text(&row->upload_id)),
+			 errdetail_internal("Damage found: %s.", problem),
+			 errhint("Go on with byte_offset " INT64_FORMAT ", which drops what the upload holds behind that.",
+					 sound)));
 }

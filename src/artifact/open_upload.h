@@ -8,6 +8,9 @@
 
 extern MrOpenUpload *mr_open_upload_hold(const pg_uuid_t *upload_id,
 										 const char *deed);
+extern MrOpenUpload *mr_open_upload_hold_from(const pg_uuid_t *upload_id,
+											  const char *deed,
+											  int64 byte_offset);
 extern const MrOpenUpload *mr_open_upload_peek(const pg_uuid_t *upload_id);
 extern void mr_open_upload_add(MrOpenUpload *upload, const char *data,
 							   Size len);
@@ -17,5 +20,6 @@ extern void mr_open_upload_drop(const pg_uuid_t *upload_id, const char *deed,
 								MrUploadRow *row);
 extern void mr_open_upload_require_user(const MrUploadRow *row,
 										const char *deed);
+extern void mr_open_upload_require_intact(const MrUploadRow *row);
 
 #endif							/* MR_OPEN_UPLOAD_H */

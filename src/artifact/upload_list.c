@@ -323,9 +323,8 @@ save_upload(MrOpenUpload *upload)
 
 	state = upload->storage->write_suspend(upload->writer);
 	mr_uuid7(&upload->row.progress);
-	mr_uploads_save(&upload->row.upload_id, upload->bytes,
-					&upload->row.progress, state);
 	upload->row.bytes_held = upload->bytes;
+	mr_uploads_save(&upload->row, state);
 	upload->is_saved = true;
 	pfree(state);
 }

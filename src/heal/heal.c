@@ -45,9 +45,8 @@ mr_heal_artifact(const MrArtifact *whole)
 		return;
 	}
 
-	/* where the row names no storage, the bytes are in this one, or nowhere */
-	if (mr_storages_find(stored.storage) == NULL)
-		stored.storage = whole->storage;
+	stored.storage =
+		unconstify(char *, mr_storages_or_default(stored.storage)->name);
 	if (strcmp(stored.storage, whole->storage) == 0)
 		storage->repair(&stored.content, &whole->content);
 	mr_artifacts_replace(whole);

@@ -13,10 +13,15 @@
 #include "heal/inspect.h"
 #include "store/storages.h"
 
-static MrHealth try_to_hash_all(const MrArtifact *artifact, Snapshot snapshot,
-								MrDigest *digest, const char **problem);
-static MrHealth hash_all(const MrArtifact *artifact, Snapshot snapshot,
-						 MrDigest *digest, const char **problem);
+static MrHealth inspect_all(const MrArtifact *artifact, Snapshot snapshot,
+							MrDigest *digest, const char **problem);
+static MrHealth try_to_hash_all(const MrStorage *storage,
+								const pg_uuid_t *content, int64 size,
+								Snapshot snapshot, MrDigest *digest,
+								int64 *sound, const char **problem);
+static MrHealth hash_all(const MrStorage *storage, const pg_uuid_t *content,
+						 int64 size, Snapshot snapshot, MrDigest *digest,
+						 int64 *sound, const char **problem);
 
 /*
  * Read an artifact as of the snapshot and compare it with its size and
@@ -31,14 +36,7 @@ mr_inspect_artifact(const MrArtifact *artifact, Snapshot snapshot,
 					const char **problem)
 {
 	MrDigest   *digest = mr_digest_begin();
-	MrHealth	health;
-
-	*problem = NULL;
-	/* a parallel operation, which is rare here, allows no subtransaction */
-	if (IsInParallelMode())
-		health = hash_all(artifact, snapshot, digest, problem);
-	else
-		health = try_to_hash_all(artifact, snapshot, digest, problem);
+	MrHealth	health = inspect_all(artifact, snapshot, digest, problem);
 
 	mr_digest_end(digest, actual);
 	if (health == MR_WHOLE &&
@@ -48,6 +46,26 @@ mr_inspect_artifact(const MrArtifact *artifact, Snapshot snapshot,
 		*problem = "the stored bytes do not match their checksum";
 	}
 	return health;
+}
+
+/*
+ * Read a content of a storage, of as many bytes as size says, as of the
+ * snapshot, and add its bytes to the digest, until chunks do not match their
+ * checksums: sound tells how many they were.  The problem is as above.
+ */
+MrHealth
+mr_inspect_content(const MrStorage *storage, const pg_uuid_t *content,
+				   int64 size, Snapshot snapshot, MrDigest *digest,
+				   int64 *sound, const char **problem)
+{
+	*problem = NULL;
+	*sound = 0;
+	/* a parallel operation, which is rare here, allows no subtransaction */
+	if (IsInParallelMode())
+		return hash_all(storage, content, size, snapshot, digest, sound,
+						problem);
+	return try_to_hash_all(storage, content, size, snapshot, digest, sound,
+						   problem);
 }
 
 /*
@@ -81,12 +99,35 @@ mr_inspect_bytes(const MrArtifact *artifact, const char *data, Size len)
 	return health;
 }
 
+static MrHealth
+inspect_all(const MrArtifact *artifact, Snapshot snapshot, MrDigest *digest,
+			const char **problem)
+{
+	const MrStorage *storage = mr_storages_find(artifact->storage);
+	int64		sound;
+
+	if (storage == NULL)
+	{
+		*problem = psprintf("artifact storage \"%s\" is not supported",
+							artifact->storage);
+		return MR_DAMAGED;
+	}
+	if (artifact->size < 0)
+	{
+		*problem = "the artifact's size is negative";
+		return MR_DAMAGED;
+	}
+	return mr_inspect_content(storage, &artifact->content, artifact->size,
+							  snapshot, digest, &sound, problem);
+}
+
 /*
- * Read and hash an artifact.  Where PostgreSQL itself finds a page damaged, by
+ * Read and hash a content.  Where PostgreSQL itself finds a page damaged, by
  * its data checksums say, it raises an error; that is damage like any other.
  */
 static MrHealth
-try_to_hash_all(const MrArtifact *artifact, Snapshot snapshot, MrDigest *digest,
+try_to_hash_all(const MrStorage *storage, const pg_uuid_t *content, int64 size,
+				Snapshot snapshot, MrDigest *digest, int64 *sound,
 				const char **problem)
 {
 	MemoryContext context = CurrentMemoryContext;
@@ -97,7 +138,8 @@ try_to_hash_all(const MrArtifact *artifact, Snapshot snapshot, MrDigest *digest,
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		health = hash_all(artifact, snapshot, digest, problem);
+		health = hash_all(storage, content, size, snapshot, digest, sound,
+						  problem);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -122,33 +164,21 @@ try_to_hash_all(const MrArtifact *artifact, Snapshot snapshot, MrDigest *digest,
 }
 
 static MrHealth
-hash_all(const MrArtifact *artifact, Snapshot snapshot, MrDigest *digest,
+hash_all(const MrStorage *storage, const pg_uuid_t *content, int64 size,
+		 Snapshot snapshot, MrDigest *digest, int64 *sound,
 		 const char **problem)
 {
-	const MrStorage *storage = mr_storages_find(artifact->storage);
 	MrStorageReader *reader;
 	MrHealth	health;
 	const char *run;
 	Size		len;
 
-	if (storage == NULL)
-	{
-		*problem = psprintf("artifact storage \"%s\" is not supported",
-							artifact->storage);
-		return MR_DAMAGED;
-	}
-	if (artifact->size < 0)
-	{
-		*problem = "the artifact's size is negative";
-		return MR_DAMAGED;
-	}
-
-	reader = storage->read_begin(&artifact->content, artifact->size, 0, true,
-								 snapshot);
+	reader = storage->read_begin(content, size, 0, true, snapshot);
 	while (storage->read_next(reader, &run, &len))
 	{
 		CHECK_FOR_INTERRUPTS();
 		mr_digest_add(digest, run, len);
+		*sound += len;
 	}
 	health = storage->read_health(reader, problem);
 	storage->read_end(reader);

@@ -4,6 +4,7 @@
 #include "postgres.h"
 
 #include "catalog/namespace.h"
+#include "port/pg_bswap.h"
 #include "utils/lsyscache.h"
 
 #include "base/compat.h"
@@ -12,31 +13,35 @@
 
 #define UPLOAD_COLUMNS \
 	"upload_id, created_by, created_at, last_append_at, expected_size," \
-	" bytes_held, storage, progress"
+	" bytes_held, storage, progress, digest"
 
 static bool query_upload(MrStatement *statement, MrSight sight,
 						 const pg_uuid_t *upload_id, MrUploadRow *row);
 static void read_upload(const MrRows *rows, MrUploadRow *row);
+static void compute_digest(const MrUploadRow *row, bytea *state, uint8 *out);
+static void add_int64(MrDigest *digest, int64 number);
 
 /*
  * Inserts a new upload, without bytes.
  */
 void
-mr_uploads_insert(const MrUploadRow *row)
+mr_uploads_insert(MrUploadRow *row)
 {
 	static MrStatement statement = {
 		"INSERT INTO modelreg.upload (upload_id, created_by, created_at,"
-		" last_append_at, expected_size, storage, progress)"
-		" VALUES ($1, $2, $3, $3, $4, $5, $6)"
+		" last_append_at, expected_size, storage, progress, digest)"
+		" VALUES ($1, $2, $3, $3, $4, $5, $6, $7)"
 	};
 
+	compute_digest(row, NULL, row->digest);
 	mr_sql_run(&statement, MR_SIGHT_LATEST,
 			   MR_VALUES(mr_value_uuid(&row->upload_id),
 						 mr_value_text(row->created_by),
 						 mr_value_time(row->created_at),
 						 mr_value_size(row->expected_size),
 						 mr_value_text(row->storage),
-						 mr_value_uuid(&row->progress)));
+						 mr_value_uuid(&row->progress),
+						 mr_digest_value(row->digest)));
 }
 
 bool
@@ -67,12 +72,12 @@ mr_uploads_lock(const pg_uuid_t *upload_id, MrUploadRow *row)
  * What the storage saved last; NULL if it has not yet.
  */
 bytea *
-mr_uploads_state(const pg_uuid_t *upload_id)
+mr_uploads_state(const pg_uuid_t *upload_id, MrSight sight)
 {
 	static MrStatement statement = {
 		"SELECT state FROM modelreg.upload WHERE upload_id = $1"
 	};
-	MrRows		rows = mr_sql_query(&statement, MR_SIGHT_LATEST,
+	MrRows		rows = mr_sql_query(&statement, sight,
 									MR_VALUES(mr_value_uuid(upload_id)));
 	bytea	   *state = NULL;
 
@@ -89,23 +94,41 @@ mr_uploads_state(const pg_uuid_t *upload_id)
 }
 
 /*
- * Saves how far the upload is, whose row is locked.
+ * Whether what was read of an upload, its state included, is what was saved.
+ * Who began it and when decides nothing about its bytes, and is not looked at.
+ */
+bool
+mr_uploads_is_intact(const MrUploadRow *row, bytea *state)
+{
+	uint8		actual[MR_SHA256_LEN];
+
+	compute_digest(row, state, actual);
+	return memcmp(actual, row->digest, MR_SHA256_LEN) == 0;
+}
+
+/*
+ * Saves how far an upload is, whose row is locked, and what may have been
+ * replaced in it since it was damaged.
  */
 void
-mr_uploads_save(const pg_uuid_t *upload_id, int64 bytes_held,
-				const pg_uuid_t *progress, bytea *state)
+mr_uploads_save(MrUploadRow *row, bytea *state)
 {
 	static MrStatement statement = {
-		"UPDATE modelreg.upload SET bytes_held = $2, progress = $3,"
-		" state = $4, last_append_at = clock_timestamp()"
+		"UPDATE modelreg.upload SET expected_size = $2, bytes_held = $3,"
+		" storage = $4, progress = $5, state = $6, digest = $7,"
+		" last_append_at = clock_timestamp()"
 		" WHERE upload_id = $1"
 	};
 
+	compute_digest(row, state, row->digest);
 	mr_sql_run(&statement, MR_SIGHT_LATEST,
-			   MR_VALUES(mr_value_uuid(upload_id),
-						 mr_value_int8(bytes_held),
-						 mr_value_uuid(progress),
-						 mr_value_of(BYTEAOID, PointerGetDatum(state))));
+			   MR_VALUES(mr_value_uuid(&row->upload_id),
+						 mr_value_size(row->expected_size),
+						 mr_value_int8(row->bytes_held),
+						 mr_value_text(row->storage),
+						 mr_value_uuid(&row->progress),
+						 mr_value_of(BYTEAOID, PointerGetDatum(state)),
+						 mr_digest_value(row->digest)));
 }
 
 /*
@@ -184,6 +207,7 @@ static void
 read_upload(const MrRows *rows, MrUploadRow *row)
 {
 	Datum		expected_size;
+	Datum		digest;
 	bool		isnull;
 
 	row->upload_id = mr_sql_uuid(rows, 1);
@@ -195,4 +219,35 @@ read_upload(const MrRows *rows, MrUploadRow *row)
 	row->bytes_held = mr_sql_int8(rows, 6);
 	row->storage = mr_sql_text(rows, 7);
 	row->progress = mr_sql_uuid(rows, 8);
+	digest = mr_sql_datum(rows, 9, &isnull);
+	if (isnull || !mr_digest_from_datum(digest, row->digest))
+		memset(row->digest, 0, MR_SHA256_LEN);
+}
+
+/*
+ * In network byte order: a dump may go to another machine.
+ */
+static void
+compute_digest(const MrUploadRow *row, bytea *state, uint8 *out)
+{
+	MrDigest   *digest = mr_digest_begin();
+
+	mr_digest_add(digest, &row->upload_id, UUID_LEN);
+	mr_digest_add(digest, &row->progress, UUID_LEN);
+	add_int64(digest, row->expected_size);
+	add_int64(digest, row->bytes_held);
+	add_int64(digest, strlen(row->storage));
+	mr_digest_add(digest, row->storage, strlen(row->storage));
+	add_int64(digest, state != NULL ? (int64) VARSIZE_ANY_EXHDR(state) : -1);
+	if (state != NULL)
+		mr_digest_add(digest, VARDATA_ANY(state), VARSIZE_ANY_EXHDR(state));
+	mr_digest_end(digest, out);
+}
+
+static void
+add_int64(MrDigest *digest, int64 number)
+{
+	uint64		bytes = pg_hton64(number);
+
+	mr_digest_add(digest, &bytes, sizeof(bytes));
 }

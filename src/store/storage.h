@@ -74,6 +74,14 @@ typedef struct MrStorage
 								  Size *len);
 
 	/*
+	 * Instead of write_resume: a writer that goes on from byte_offset, where a
+	 * run of a reader with check ended.  What is stored behind that becomes
+	 * part of the content rest, which nothing refers to.
+	 */
+	MrStorageWriter *(*write_cut) (const pg_uuid_t *content,
+								   int64 byte_offset, const pg_uuid_t *rest);
+
+	/*
 	 * Reading, as of a snapshot that the caller keeps valid; works on a hot
 	 * standby.  A reader holds locks and pins, and must be used up within the
 	 * statement that began it; after an error nobody needs to end it.

@@ -42,6 +42,18 @@ mr_storages_by_name(const char *name)
 
 /*
  * Where the bytes of new artifacts go.
+/*
+ * The same, or the default one: where the name is damaged, the bytes are there,
+ * or nowhere.
+ */
+const MrStorage *
+mr_storages_or_default(const char *name)
+{
+	const MrStorage *storage = mr_storages_find(name);
+
+	return storage != NULL ? storage : mr_storages_default();
+}
+
  */
 const MrStorage *
 mr_storages_default(void)

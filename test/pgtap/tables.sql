@@ -177,7 +177,8 @@ SELECT set_eq('SELECT * FROM pg_temp.columns_of(''modelreg.upload'')', $$
 		(6, 'bytes_held', 'bigint NOT NULL DEFAULT 0'),
 		(7, 'storage', 'text NOT NULL DEFAULT ''database''::text'),
 		(8, 'progress', 'uuid NOT NULL'),
-		(9, 'state', 'bytea')
+		(9, 'state', 'bytea'),
+		(10, 'digest', 'bytea NOT NULL')
 	$$, 'columns of modelreg.upload');
 
 SELECT is_empty($$

@@ -33,5 +33,22 @@ $node->safe_psql('postgres', $anyway . 'CALL modelreg_cleanup()');
 is($node->safe_psql('postgres', $verify), "other|t|\nvictim|t|\nvictim|t|", 'modelreg_verify finds nothing any more');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM modelreg.discarded_content'), '0', 'the damaged chunk is gone');
 
+# An upload that another session goes on with, too.
+my $uploaded = ModelregTest::noise('the upload', 300_000);
+my $upload = $node->safe_psql('postgres', 'SELECT modelreg_upload_begin()');
+$node->safe_psql('postgres', "SELECT modelreg_upload_append('$upload', $uploaded)");
+ModelregTest::rot($node, 'postgres', 'the upload');
+my (undef, undef, $said) = $node->psql('postgres', "SELECT modelreg_upload_append('$upload', 'x')");
+like($said, qr/^ERROR:  upload "$upload" is damaged$/m, 'an append says that the upload is damaged');
+like($said, qr/^DETAIL:  Damage found: invalid page in block \d+ of relation/m, '... with what PostgreSQL found');
+my ($sound) = $said =~ /^HINT:  Go on with byte_offset (\d+), which drops/m;
+ok($sound > 0 && $sound < 300_000, '... and the hint says from where to go on');
+my $rest = "SELECT modelreg_upload_append('$upload', substring($uploaded FROM $sound + 1), $sound)";
+is(ModelregTest::sqlstate($node, 'postgres', $rest), 'XX001', 'what cannot be read cannot be compared');
+is($node->safe_psql('postgres', $anyway . $rest), '300000', '... and if PostgreSQL is told to read it, the append goes on');
+my $uploaded_id = $node->safe_psql('postgres',
+	"SELECT model_id FROM modelreg_register_upload('$upload', 'uploaded', performance_metrics => '{\"auc\": 1}')");
+is($node->safe_psql('postgres', "SELECT modelreg_load('$uploaded_id') = $uploaded"), 't', '... and what is registered is right');
+
 $node->stop;
 done_testing();

@@ -33,6 +33,7 @@ const MrStorage mr_storage_database = {
 	.write_suspend = mr_database_write_suspend,
 	.write_resume = mr_database_write_resume,
 	.write_pending = mr_database_write_pending,
+	.write_cut = mr_database_write_cut,
 	.read_begin = mr_database_read_begin,
 	.read_next = mr_database_read_next,
 	.read_health = mr_database_read_health,

@@ -56,6 +56,9 @@ extern MrStorageWriter *mr_database_write_resume(const pg_uuid_t *content,
 												 bytea *state);
 extern const char *mr_database_write_pending(MrStorageWriter *writer,
 											 int64 *byte_offset, Size *len);
+extern MrStorageWriter *mr_database_write_cut(const pg_uuid_t *content,
+											  int64 byte_offset,
+											  const pg_uuid_t *rest);
 
 extern MrStorageReader *mr_database_read_begin(const pg_uuid_t *content,
 											   uint64 expected_size,

@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "access/tableam.h"
 #include "access/xact.h"
 #include "lib/stringinfo.h"
 #include "libpq/pqformat.h"
@@ -17,6 +18,7 @@
 #include "utils/snapmgr.h"
 
 #include "base/compat.h"
+#include "base/lock.h"
 #include "bytes/chunker.h"
 #include "store/bulk.h"
 #include "store/database/chunk_batch.h"
@@ -325,6 +327,59 @@ mr_database_write_pending(MrStorageWriter *writer, int64 *byte_offset,
 	*byte_offset = writer->listed_len + writer->list_len;
 	*len = writer->pending_len;
 	return writer->pending;
+}
+
+/*
+ * Make a writer that goes on behind the entries up to byte_offset.  All others
+ * go to another list, or nobody would remove their chunks.
+ */
+MrStorageWriter *
+mr_database_write_cut(const pg_uuid_t *content, int64 byte_offset,
+					  const pg_uuid_t *rest)
+{
+	MrStorageWriter *writer = mr_database_write_begin(content);
+	MrBulk	   *moved;
+	MrIndexedTable lists;
+	Snapshot	snapshot;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	/* before the snapshot, so that no repair changes what it shows */
+	(void) mr_lock_take(MR_LOCK_LISTS, false);
+
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	lists = mr_table_open_indexed("artifact_chunk", NULL, RowExclusiveLock);
+	moved = mr_bulk_begin(mr_table_open("artifact_chunk", RowExclusiveLock),
+						  NULL);
+	scan = mr_table_scan(&lists, BTEqualStrategyNumber, F_UUID_EQ,
+						 UUIDPGetDatum(&writer->content), snapshot);
+	while ((tuple = systable_getnext_ordered(scan,
+											 ForwardScanDirection)) != NULL)
+	{
+		Datum		values[LIST_COLUMNS];
+		int64		entry_offset;
+
+		CHECK_FOR_INTERRUPTS();
+		if (!mr_table_columns(lists.rel, tuple, LIST_COLUMNS, values))
+			elog(ERROR, "null column in modelreg.artifact_chunk");
+		entry_offset = DatumGetInt64(values[LIST_BYTE_OFFSET - 1]);
+		if (entry_offset >= 0 && entry_offset < byte_offset)
+		{
+			writer->listed++;
+			continue;
+		}
+		values[LIST_CONTENT - 1] = UUIDPGetDatum(rest);
+		mr_bulk_insert(moved, values, LIST_COLUMNS);
+		simple_table_tuple_delete(lists.rel, &tuple->t_self, snapshot);
+	}
+	systable_endscan_ordered(scan);
+	mr_bulk_end(moved);
+	mr_table_close_indexed(&lists);
+	UnregisterSnapshot(snapshot);
+	CommandCounterIncrement();
+
+	writer->listed_len = byte_offset;
+	return writer;
 }
 
 /*
