@@ -120,6 +120,12 @@ CREATE FUNCTION modelreg.is_preloaded() RETURNS boolean
 COMMENT ON FUNCTION modelreg.is_preloaded() IS
 	'Whether a setting preloads the library in this session.';
 
+CREATE FUNCTION modelreg.clip(message text) RETURNS text
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'modelreg_clip';
+COMMENT ON FUNCTION modelreg.clip(text) IS
+	'As much of a text as a message repeats of what a caller sent: 256 characters, and dots for the rest.';
+
 CREATE FUNCTION modelreg.require_model(model_name text) RETURNS void
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
@@ -128,7 +134,7 @@ BEGIN
 	IF $1 IS NOT NULL AND NOT EXISTS (SELECT FROM modelreg.model AS m WHERE m.model_name = $1) THEN
 		RAISE EXCEPTION USING
 			ERRCODE = 'undefined_object',
-			MESSAGE = format('model "%s" does not exist', $1);
+			MESSAGE = format('model "%s" does not exist', modelreg.clip($1));
 	END IF;
 END
 $$;

@@ -253,7 +253,7 @@ BEGIN
 	IF FOUND THEN
 		RAISE EXCEPTION USING
 			ERRCODE = 'undefined_object',
-			MESSAGE = format('model version "%s" does not exist', missing);
+			MESSAGE = format('model version "%s" does not exist', modelreg.clip(missing));
 	END IF;
 
 	RETURN QUERY

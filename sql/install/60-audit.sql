@@ -362,6 +362,7 @@ CREATE FUNCTION modelreg.anchor_problems(anchor jsonb)
 	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 	AS $$
+	SELECT modelreg.check_anchor($1);
 	SELECT a.key::uuid, (a.value ->> 'seq')::bigint,
 		'event ' || (a.value ->> 'seq') || ' of the anchor is missing or differs'
 	FROM jsonb_each($1 -> 'heads') AS a

@@ -143,6 +143,12 @@ DECLARE
 	job_id bigint;
 BEGIN
 	schedule := coalesce(schedule, '0 3 * * *');
+	-- pg_cron's error repeats it
+	IF length(schedule) > 256 THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'invalid_parameter_value',
+			MESSAGE = 'schedule is longer than 256 characters';
+	END IF;
 	IF NOT pg_has_role(current_user, 'modelreg_admin', 'USAGE') THEN
 		RAISE EXCEPTION USING
 			ERRCODE = 'insufficient_privilege',

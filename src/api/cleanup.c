@@ -17,6 +17,7 @@
 #include "base/arg.h"
 #include "base/call.h"
 #include "base/check.h"
+#include "base/clip.h"
 #include "base/guc.h"
 #include "base/uuid7.h"
 #include "life/removal.h"
@@ -88,7 +89,8 @@ cleanup_begin(FunctionCallInfo fcinfo)
 	if (mr_models_keys(model_name, &keys) == 0 && model_name)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("model \"%s\" does not exist", model_name)));
+				 errmsg("model \"%s\" does not exist",
+						mr_clip_text(model_name))));
 	if (model_name)
 		snprintf(cleanup_model, sizeof(cleanup_model), "%s", model_name);
 	return keys;

@@ -14,6 +14,7 @@
 #include "api/filter_args.h"
 #include "base/arg.h"
 #include "base/call.h"
+#include "base/clip.h"
 #include "base/result.h"
 #include "base/sql.h"
 #include "rows/versions.h"
@@ -74,7 +75,7 @@ list_versions(FunctionCallInfo fcinfo)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("before_id \"%s\" is no version of model \"%s\"",
-							before_id, model_name)));
+							before_id, mr_clip_text(model_name))));
 		filter.before_id = mr_arg_nullable(fcinfo, ARG_BEFORE_ID);
 	}
 

@@ -7,12 +7,12 @@
  */
 #include "postgres.h"
 
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 #include "artifact/holding.h"
+#include "base/clip.h"
 #include "heal/damage.h"
 #include "rows/files.h"
 #include "store/storages.h"
@@ -40,8 +40,8 @@ mr_holding_find(const char *model_id, const char *path, MrHolding *holding)
 	if (!mr_files_get(model_id, path, &file))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("model version \"%s\" has no file \"%.*s\"", model_id,
-						pg_mbcliplen(path, strlen(path), 255), path),
+				 errmsg("model version \"%s\" has no file \"%s\"", model_id,
+						mr_clip_text(path)),
 				 errhint("Its files are in modelreg.version_file.")));
 	holding->name = psprintf("%s/%s", model_id, path);
 	holding->size = file.size;

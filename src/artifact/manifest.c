@@ -13,6 +13,7 @@
 #include "utils/json.h"
 
 #include "artifact/manifest.h"
+#include "base/clip.h"
 
 /* A file, and what it is sorted by */
 typedef struct Sortable
@@ -48,12 +49,14 @@ mr_manifest_check(const MrFile *files, int count)
 		if (paths[i][len] == '\0')
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("path \"%s\" is given twice", paths[i])));
+					 errmsg("path \"%s\" is given twice",
+							mr_clip_text(paths[i]))));
 		if (paths[i][len] == '/')
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("path \"%s\" is a file and the directory of \"%s\"",
-							paths[i - 1], paths[i])));
+							mr_clip_text(paths[i - 1]),
+							mr_clip_text(paths[i]))));
 	}
 	pfree(paths);
 }

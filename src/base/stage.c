@@ -3,6 +3,7 @@
  */
 #include "postgres.h"
 
+#include "base/clip.h"
 #include "base/stage.h"
 
 static const char *const stage_names[MR_STAGE_COUNT] = {
@@ -44,7 +45,8 @@ mr_stage_parse(const char *what, const char *name)
 	if (!mr_stage_lookup(name, &stage))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s \"%s\" is no deployment stage", what, name),
+				 errmsg("%s \"%s\" is no deployment stage", what,
+						mr_clip_text(name)),
 				 errhint("The stages are development, staging, canary, production, deprecated and archived.")));
 	return stage;
 }

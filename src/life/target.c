@@ -4,6 +4,7 @@
 #include "postgres.h"
 
 #include "base/actor.h"
+#include "base/clip.h"
 #include "life/target.h"
 
 /*
@@ -27,7 +28,8 @@ mr_target_lock_model(const char *name, MrModel *model)
 	if (!mr_models_lock_by_name(name, model))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("model \"%s\" does not exist", name)));
+				 errmsg("model \"%s\" does not exist",
+						mr_clip_text(name))));
 }
 
 /*

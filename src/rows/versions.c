@@ -4,8 +4,8 @@
 #include "postgres.h"
 
 #include "executor/spi.h"
-#include "mb/pg_wchar.h"
 
+#include "base/clip.h"
 #include "base/tuple.h"
 #include "rows/versions.h"
 
@@ -234,11 +234,10 @@ mr_versions_row(const char *model_id)
 void
 mr_versions_raise_unknown(const char *model_id)
 {
-	int			shown = pg_mbcliplen(model_id, strlen(model_id), 255);
-
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
-			 errmsg("model version \"%.*s\" does not exist", shown, model_id)));
+			 errmsg("model version \"%s\" does not exist",
+					mr_clip_text(model_id))));
 }
 
 /*

@@ -3,6 +3,7 @@
  */
 #include "postgres.h"
 
+#include "base/clip.h"
 #include "store/database/database.h"
 #include "store/storages.h"
 
@@ -36,12 +37,11 @@ mr_storages_by_name(const char *name)
 	if (storage == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("artifact storage \"%s\" is not supported", name)));
+				 errmsg("artifact storage \"%s\" is not supported",
+						mr_clip_text(name))));
 	return storage;
 }
 
-/*
- * Where the bytes of new artifacts go.
 /*
  * The same, or the default one: where the name is damaged, the bytes are there,
  * or nowhere.
@@ -54,6 +54,8 @@ mr_storages_or_default(const char *name)
 	return storage != NULL ? storage : mr_storages_default();
 }
 
+/*
+ * Where the bytes of new artifacts go.
  */
 const MrStorage *
 mr_storages_default(void)

@@ -12,6 +12,7 @@
 #include "utils/timestamp.h"
 
 #include "base/call.h"
+#include "base/clip.h"
 #include "rows/aliases.h"
 #include "rows/versions.h"
 #include "trigger/fired.h"
@@ -97,7 +98,8 @@ check_alias_target(FunctionCallInfo fcinfo)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("model version \"%s\" belongs to another model than the alias \"%s\"",
-						alias.model_id, alias.alias)));
+						mr_clip_text(alias.model_id),
+						mr_clip_text(alias.alias))));
 	return (Datum) 0;
 }
 

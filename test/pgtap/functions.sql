@@ -83,6 +83,7 @@ SELECT set_eq($$
 		('cleanup_end()', 'void', 'c volatile unsafe'),
 		('cleanup_uploads(integer)', 'integer', 'c volatile unsafe'),
 		('cleanup_versions(uuid, boolean, integer)', 'integer', 'c volatile unsafe'),
+		('clip(text)', 'text', 'c immutable strict safe'),
 		('cron_database_note()', 'text', 'sql stable safe'),
 		('cron_function(text)', 'text', 'sql stable safe'),
 		('guard_alias()', 'trigger', 'c volatile unsafe'),

@@ -34,6 +34,7 @@ SELECT set_eq($$
 		('function modelreg.cleanup_end()', 'modelreg_admin', 'EXECUTE'),
 		('function modelreg.cleanup_uploads(integer)', 'modelreg_admin', 'EXECUTE'),
 		('function modelreg.cleanup_versions(uuid,boolean,integer)', 'modelreg_admin', 'EXECUTE'),
+		('function modelreg.clip(text)', 'modelreg_reader', 'EXECUTE'),
 		('function modelreg.cron_database_note()', 'modelreg_reader', 'EXECUTE'),
 		('function modelreg.cron_function(text)', 'modelreg_reader', 'EXECUTE'),
 		('function modelreg.higher_is_better(text)', 'modelreg_reader', 'EXECUTE'),

@@ -52,6 +52,7 @@ INSERT INTO call VALUES
 	('modelreg.anchor_problems', ARRAY['modelreg_audit_head()']),
 	('modelreg.cron_function', ARRAY['''schedule''']),
 	('modelreg.cleanup_versions', ARRAY['''00000000-0000-0000-0000-000000000000''', 'true', '1']),
+	('modelreg.clip', ARRAY['''x''']),
 	('modelreg.cleanup_artifacts', ARRAY['1']);
 UPDATE call SET arguments = ARRAY(SELECT replace(a, '$id', quote_literal(:'id')) FROM unnest(arguments) WITH ORDINALITY AS u (a, n) ORDER BY n);
 
