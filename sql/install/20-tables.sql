@@ -36,7 +36,7 @@ CREATE TABLE modelreg.model (
 
 COMMENT ON TABLE modelreg.model IS 'The models: named groups of versions, with their settings and counters.';
 COMMENT ON COLUMN modelreg.model.model_key IS 'Immutable identity (UUID version 7); versions and the audit chain refer to it, so a rename touches neither.';
-COMMENT ON COLUMN modelreg.model.model_name IS 'Unique name, 1 to 200 bytes; modelreg_rename_model changes it.';
+COMMENT ON COLUMN modelreg.model.model_name IS 'Unique name, 1 to 256 characters; modelreg_rename_model changes it.';
 COMMENT ON COLUMN modelreg.model.model_type IS 'Type the model was created with, such as isolation_forest; each version states its own.';
 COMMENT ON COLUMN modelreg.model.description IS 'Free text for people.';
 COMMENT ON COLUMN modelreg.model.tags IS 'Labels of the model as a whole.';

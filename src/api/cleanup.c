@@ -19,6 +19,7 @@
 #include "base/check.h"
 #include "base/clip.h"
 #include "base/guc.h"
+#include "base/name.h"
 #include "base/uuid7.h"
 #include "life/removal.h"
 #include "rows/artifacts.h"

@@ -1,18 +1,15 @@
 /*
  * Checks of arguments.
  *
- * What is refused here would be stored for good otherwise: names end up in
- * ids, logs, file names and shell scripts, and metrics are compared as float8
- * whatever jsonb can hold.  The guard triggers ask the same of plain SQL.
- *
- * Nothing that a message repeats is longer than a name may be.
+ * What is refused here would be stored for good otherwise: metrics, for one,
+ * are compared as float8 whatever jsonb can hold.  The guard triggers ask the
+ * same of plain SQL.
  */
 #include "postgres.h"
 
 #include <math.h>
 
 #include "catalog/pg_type.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -20,31 +17,18 @@
 #include "utils/numeric.h"
 
 #include "base/check.h"
+#include "base/clip.h"
+#include "base/name.h"
 
 /* Hex digits of a SHA-256 digest */
 #define SHA256_HEX_LEN 64
 
-/* Why something cannot be a name */
-typedef enum NameProblem
-{
-	NAME_OK,					/* it can */
-	NAME_NULL,					/* it is NULL */
-	NAME_EMPTY,					/* no bytes at all */
-	NAME_TOO_LONG,				/* more than MR_MAX_NAME bytes */
-	NAME_HAS_CONTROL,			/* a control character, line ends included */
-	NAME_HAS_EDGE_SPACE			/* nothing but space, or space at an end */
-} NameProblem;
-
 static ArrayType *check_list(const char *what, ArrayType *list,
 							 bool of_names);
 static void check_not_null(const char *what, const void *value);
-static NameProblem name_problem(const char *name, size_t len);
-static bool has_control_char(const char *name, size_t len);
-static void report_name(const char *subject, NameProblem problem);
 static void check_metric(const char *what, const JsonbValue *key,
 						 const JsonbValue *value, Datum zero);
 static bool contains_text(const Datum *texts, int count, Datum text_datum);
-static char *clip_text(const char *str, int len);
 
 /*
  * Reports an error unless the value can name something.
@@ -52,12 +36,8 @@ static char *clip_text(const char *str, int len);
 void
 mr_check_name(const char *what, const char *name)
 {
-	NameProblem problem = NAME_NULL;
-
-	if (name != NULL)
-		problem = name_problem(name, strlen(name));
-	if (problem != NAME_OK)
-		report_name(what, problem);
+	check_not_null(what, name);
+	mr_name_check(what, name, strlen(name));
 }
 
 /*
@@ -75,7 +55,7 @@ mr_check_path(const char *path)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("path is longer than %d bytes", MR_MAX_PATH)));
-	if (has_control_char(path, len) || strchr(path, '\\') != NULL)
+	if (mr_name_has_control(path, len) || strchr(path, '\\') != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("path must contain neither control characters nor backslashes")));
@@ -91,7 +71,7 @@ mr_check_path(const char *path)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("path \"%s\" is not a relative path of a file",
-							clip_text(path, len)),
+							mr_clip_text(path)),
 					 errhint("Write it like conda.yaml or data/model.pkl, without . and .. in it.")));
 		if (component[component_len] == '\0')
 			return;
@@ -175,15 +155,13 @@ check_list(const char *what, ArrayType *list, bool of_names)
 	for (i = 0; i < count; i++)
 	{
 		const void *element = DatumGetPointer(elements[i]);
-		NameProblem problem = NAME_NULL;
+		char	   *subject = psprintf("%s[%d]", what, i + 1);
 
-		if (!nulls[i])
-			problem = NAME_OK;
-		if (!nulls[i] && of_names)
-			problem = name_problem(VARDATA_ANY(element),
-								   VARSIZE_ANY_EXHDR(element));
-		if (problem != NAME_OK)
-			report_name(psprintf("%s[%d]", what, i + 1), problem);
+		check_not_null(subject, nulls[i] ? NULL : element);
+		if (of_names)
+			mr_name_check(subject, VARDATA_ANY(element),
+						  VARSIZE_ANY_EXHDR(element));
+		pfree(subject);
 
 		if (!contains_text(elements, kept, elements[i]))
 			elements[kept++] = elements[i];
@@ -334,91 +312,6 @@ check_not_null(const char *what, const void *value)
 }
 
 /*
- * Says what keeps the bytes from being a name.
- */
-static NameProblem
-name_problem(const char *name, size_t len)
-{
-	if (len == 0)
-		return NAME_EMPTY;
-	if (len > MR_MAX_NAME)
-		return NAME_TOO_LONG;
-	if (has_control_char(name, len))
-		return NAME_HAS_CONTROL;
-	/* The rest of ASCII's white space are control characters. */
-	if (name[0] == ' ' || name[len - 1] == ' ')
-		return NAME_HAS_EDGE_SPACE;
-	return NAME_OK;
-}
-
-/*
- * Says whether there is a control character: C0 and DEL, which are single
- * bytes in every server encoding, and C1 (U+0080 to U+009F) where it can be
- * told from letters.
- */
-static bool
-has_control_char(const char *name, size_t len)
-{
-	bool		is_utf8 = GetDatabaseEncoding() == PG_UTF8;
-	size_t		i;
-
-	for (i = 0; i < len; i++)
-	{
-		unsigned char c = name[i];
-
-		if (c < 0x20 || c == 0x7F)
-			return true;
-		/* 0xC2 is always a first byte, and leads U+0080 to U+00BF. */
-		if (is_utf8 && c == 0xC2 && i + 1 < len &&
-			(unsigned char) name[i + 1] < 0xA0)
-			return true;
-	}
-	return false;
-}
-
-/*
- * Reports what keeps the subject, an argument or a part of one, from being a
- * name.
- */
-static void
-report_name(const char *subject, NameProblem problem)
-{
-	switch (problem)
-	{
-		case NAME_OK:
-			break;
-		case NAME_NULL:
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("%s must not be null", subject)));
-			break;
-		case NAME_EMPTY:
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("%s must not be empty", subject)));
-			break;
-		case NAME_TOO_LONG:
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("%s is longer than %d bytes", subject,
-							MR_MAX_NAME)));
-			break;
-		case NAME_HAS_CONTROL:
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("%s must not contain control characters",
-							subject)));
-			break;
-		case NAME_HAS_EDGE_SPACE:
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("%s must not begin or end with a space", subject)));
-			break;
-	}
-	elog(ERROR, "unexpected problem of a name: %d", (int) problem);
-}
-
-/*
  * Reports an error unless key and value make a metric.
  *
  * A number that rounds to zero is refused like one that rounds to infinity:
@@ -429,21 +322,17 @@ static void
 check_metric(const char *what, const JsonbValue *key, const JsonbValue *value,
 			 Datum zero)
 {
-	const char *name = key->val.string.val;
-	int			len = key->val.string.len;
-	NameProblem problem = name_problem(name, len);
+	const char *name = mr_clip_bytes(key->val.string.val, key->val.string.len);
 	Datum		number;
 	float8		as_float;
 
-	if (problem != NAME_OK)
-		report_name(psprintf("key \"%s\" of %s", clip_text(name, len), what),
-					problem);
+	mr_name_check(psprintf("key \"%s\" of %s", name, what),
+				  key->val.string.val, key->val.string.len);
 
 	if (value->type != jbvNumeric)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("\"%s\" in \"%s\" must be a number",
-						clip_text(name, len), what),
+				 errmsg("\"%s\" in \"%s\" must be a number", name, what),
 				 errhint("Metrics are a flat object of numbers, such as {\"accuracy\": 0.93}.")));
 
 	number = NumericGetDatum(value->val.numeric);
@@ -455,7 +344,7 @@ check_metric(const char *what, const JsonbValue *key, const JsonbValue *value,
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"%s\" in \"%s\" must be a finite number within the range of double precision",
-						clip_text(name, len), what)));
+						name, what)));
 }
 
 /*
@@ -478,13 +367,4 @@ contains_text(const Datum *texts, int count, Datum text_datum)
 			return true;
 	}
 	return false;
-}
-
-/*
- * Returns as many whole characters as make a name of legal length, palloc'd.
- */
-static char *
-clip_text(const char *str, int len)
-{
-	return pnstrdup(str, pg_mbcliplen(str, len, MR_MAX_NAME));
 }

@@ -7,9 +7,6 @@
 #include "utils/array.h"
 #include "utils/jsonb.h"
 
-/* Longest name, tag or metric key in bytes */
-#define MR_MAX_NAME 200
-
 /* Longest path of a file in bytes */
 #define MR_MAX_PATH 1024
 

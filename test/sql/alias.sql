@@ -67,7 +67,7 @@ SELECT modelreg_set_alias('nobody', 'champion'); -- error
 SELECT modelreg_set_alias(NULL, 'champion'); -- error
 SELECT modelreg_set_alias(:'v1', NULL); -- error
 SELECT modelreg_set_alias(:'v1', ''); -- error
-SELECT modelreg_set_alias(:'v1', repeat('a', 201)); -- error
+SELECT modelreg_set_alias(:'v1', repeat('a', 257)); -- error
 SELECT modelreg_set_alias(:'v1', E'a\nb'); -- error
 SELECT modelreg_set_alias(:'v1', 'a@b'); -- error
 SELECT modelreg_set_alias(:'v1', 'a/b'); -- error

@@ -114,7 +114,7 @@ FROM unnest(ARRAY[
 	'performance_metrics = ''{"f1": null}''', 'performance_metrics = ''{"f1": 1e400}''', 'performance_metrics = ''{"": 1}''',
 	'performance_metrics = ''null''', 'performance_metrics = ''{"a\u0007b": 1}''',
 	'tags = ARRAY[NULL::text]', 'tags = ARRAY[ARRAY[''a''], ARRAY[''b'']]', 'tags = ARRAY[''a'', '''']',
-	'tags = ARRAY[repeat(''x'', 201)]', 'tags = ARRAY(SELECT i::text FROM generate_series(1, 1001) AS i)',
+	'tags = ARRAY[repeat(''x'', 257)]', 'tags = ARRAY(SELECT i::text FROM generate_series(1, 1001) AS i)',
 	'notes = repeat(''x'', 1024 * 1024 + 1)']) AS change;
 
 -- What is legal is recorded, with the reason that the session set
@@ -134,7 +134,7 @@ SELECT attempt('UPDATE modelreg.model SET model_name = ''attrition'', exclusive_
 RESET modelreg.reason;
 SELECT model_name, version, exclusive_production, model_id = :'next' AS same_id FROM modelreg.model_version WHERE version = '1.1.0';
 SELECT change, attempt('UPDATE modelreg.model SET ' || change) AS said
-FROM unnest(ARRAY['model_name = ''''', 'model_name = E''a\tb''', 'model_name = repeat(''x'', 201)', 'max_versions = 0', 'properties = ''[]''']) AS change;
+FROM unnest(ARRAY['model_name = ''''', 'model_name = E''a\tb''', 'model_name = repeat(''x'', 257)', 'max_versions = 0', 'properties = ''[]''']) AS change;
 SELECT change, attempt('UPDATE modelreg.model_version SET ' || change) AS said
 FROM unnest(ARRAY['model_name = ''churn''', 'exclusive_production = true']) AS change;
 -- two versions in production now: exclusive no more until one has left

@@ -100,7 +100,7 @@ SELECT count(*) AS bad FROM modelreg_verify() WHERE NOT ok;
 SELECT modelreg_create_model('full'); -- error
 SELECT modelreg_create_model(NULL); -- error
 SELECT modelreg_create_model(''); -- error
-SELECT modelreg_create_model(repeat('m', 201)); -- error
+SELECT modelreg_create_model(repeat('m', 257)); -- error
 SELECT modelreg_create_model('m', ''); -- error
 SELECT modelreg_create_model('m', properties => '[]'); -- error
 SELECT modelreg_create_model('m', tags => '{NULL}'); -- error

@@ -20,10 +20,10 @@ SELECT modelreg_register('x', '', :f1); -- error
 SELECT modelreg_register('x', 'm', model_name => '', :f1); -- error
 :unchanged;
 
--- Names: 200 bytes (not characters), no control characters, no space at the ends
-SELECT modelreg_register('x', repeat('m', 201), :f1); -- error
-SELECT modelreg_register('x', repeat('é', 101), :f1); -- error
-SELECT modelreg_register('x', 'm', model_name => repeat('m', 201), :f1); -- error
+-- Names: 256 characters and 1,024 bytes, no control characters, no space at the ends (names.sql has more)
+SELECT modelreg_register('x', repeat('m', 257), :f1); -- error
+SELECT modelreg_register('x', repeat('é', 257), :f1); -- error
+SELECT modelreg_register('x', 'm', model_name => repeat('m', 257), :f1); -- error
 SELECT modelreg_register('x', 'm', model_name => repeat('m', 1000000), :f1); -- error
 SELECT modelreg_register('x', E'a\nb', :f1); -- error
 SELECT modelreg_register('x', 'm', model_name => E'a\tb', :f1); -- error
@@ -34,7 +34,7 @@ SELECT modelreg_register('x', 'm', model_name => 'm ', :f1); -- error
 SELECT modelreg_register('x', ' ', :f1); -- error
 SELECT modelreg_register('x', 'm', dataset_version => '', :f1); -- error
 SELECT modelreg_register('x', 'm', dataset_version => E'a\nb', :f1); -- error
-SELECT modelreg_register('x', 'm', dataset_version => repeat('d', 201), :f1); -- error
+SELECT modelreg_register('x', 'm', dataset_version => repeat('d', 257), :f1); -- error
 :unchanged;
 
 -- Metrics: a flat object of numbers that float8 can hold
@@ -55,7 +55,7 @@ SELECT modelreg_register('x', 'm', performance_metrics => '{"a": 1, "f1": -1e309
 SELECT modelreg_register('x', 'm', performance_metrics => '{"f1": 1e-400}'); -- error
 SELECT modelreg_register('x', 'm', performance_metrics => '{"": 1}'); -- error
 SELECT modelreg_register('x', 'm', performance_metrics => '{"a\nb": 1}'); -- error
-SELECT modelreg_register('x', 'm', performance_metrics => jsonb_build_object(repeat('k', 201), 1)); -- error
+SELECT modelreg_register('x', 'm', performance_metrics => jsonb_build_object(repeat('k', 257), 1)); -- error
 :unchanged;
 
 -- Objects that must be objects
@@ -69,7 +69,7 @@ SELECT modelreg_register('x', 'm', training_metadata => '0', :f1); -- error
 SELECT modelreg_register('x', 'm', tags => '{a,NULL}', :f1); -- error
 SELECT modelreg_register('x', 'm', tags => '{a,""}', :f1); -- error
 SELECT modelreg_register('x', 'm', tags => '{{a,b},{c,d}}', :f1); -- error
-SELECT modelreg_register('x', 'm', tags => ARRAY[repeat('t', 201)], :f1); -- error
+SELECT modelreg_register('x', 'm', tags => ARRAY[repeat('t', 257)], :f1); -- error
 SELECT modelreg_register('x', 'm', tags => ARRAY[E'a\nb'], :f1); -- error
 SELECT modelreg_register('x', 'm', tags => array_fill('t'::text, ARRAY[1001]), :f1); -- error
 SELECT modelreg_register('x', 'm', parent_ids => '{nobody_20240101_000000}', :f1); -- error
@@ -101,7 +101,7 @@ SELECT modelreg_register('x', 'good', '0.1.0', :f1); -- error
 -- All of these are 22023, but for those that the design names
 \set VERBOSITY sqlstate
 SELECT modelreg_register('', 'm', :f1); -- error
-SELECT modelreg_register('x', repeat('m', 201), :f1); -- error
+SELECT modelreg_register('x', repeat('m', 257), :f1); -- error
 SELECT modelreg_register('x', 'm'); -- error
 SELECT modelreg_register('x', 'm', performance_metrics => '{"f1": 1e400}'); -- error
 SELECT modelreg_register('x', 'm', performance_metrics => '{"f1": true}'); -- error
@@ -123,18 +123,18 @@ SELECT modelreg_register('x', 'good', '0.1.0', :f1); -- error
 -- At the limits all is well
 SELECT octet_length(r.model_name) AS name, octet_length(r.dataset_version) AS dataset, array_length(r.tags, 1) AS tags,
 	octet_length(r.tags[1]) AS tag, octet_length(r.notes) AS notes, octet_length(r.version) AS version,
-	r.performance_metrics ->> repeat('k', 200) AS metric,
+	r.performance_metrics ->> repeat('k', 256) AS metric,
 	octet_length(r.model_id) AS id
-FROM modelreg_register('x', repeat('é', 100), '1.0.0-' || repeat('a', 249), dataset_version => repeat('d', 200),
-	tags => array_fill(repeat('t', 200), ARRAY[999]) || '{u}'::text[], notes => repeat('n', 1024 * 1024),
-	performance_metrics => jsonb_build_object(repeat('k', 200), 1.5, 'max', 1.7976931348623157e308, 'min', -5e-324, 'zero', 0)) AS r;
+FROM modelreg_register('x', repeat('é', 256), '1.0.0-' || repeat('a', 249), dataset_version => repeat('d', 256),
+	tags => array_fill(repeat('t', 256), ARRAY[999]) || '{u}'::text[], notes => repeat('n', 1024 * 1024),
+	performance_metrics => jsonb_build_object(repeat('k', 256), 1.5, 'max', 1.7976931348623157e308, 'min', -5e-324, 'zero', 0)) AS r;
 
 -- Names are data: quotes, SQL, format strings, wildcards, unicode, all verbatim
 CREATE TEMPORARY TABLE hostile (name text);
 INSERT INTO hostile VALUES
 	(''''), ('"'), ('''; DROP TABLE modelreg.model; --'), ('") OR ("1"="1'), ('$$; SELECT 1; $$'), ('%s%n%d'), ('%'), ('_'),
 	('\'), ('\x41'), ('../../etc/passwd'), ('$(id)'), ('`id`'), ('<script>alert(1)</script>'), ('NULL'), ('null'), ('{}'),
-	('a,b'), ('modèle'), ('模型'), ('Модель'), ('مرحبا'), ('🤖'), (U&'e\0301'), ('ﬁ'), ('A'), ('a'), ('a  b'), ('-'), ('--');
+	('a,b'), ('modèle'), ('模型'), ('Модель'), ('مرحبا'), ('🤖'), (U&'\00E9'), ('ﬁ'), ('A'), ('a'), ('a  b'), ('-'), ('--');
 SELECT count(*) AS names, bool_and(r.model_name = name AND r.model_type = name AND r.tags = ARRAY[name] AND r.notes = name
 	AND r.dataset_version = name AND r.performance_metrics = jsonb_build_object(name, 1)
 	AND starts_with(r.model_id, name || '_2')) AS verbatim

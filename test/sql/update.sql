@@ -69,7 +69,7 @@ SELECT modelreg_update(:'id', 'n', performance_metrics => '{"f1": 1e309}'); -- e
 SELECT modelreg_update(:'id', 'n', '{NULL}'); -- error
 SELECT modelreg_update(:'id', 'n', '{""}'); -- error
 SELECT modelreg_update(:'id', 'n', '{{a},{b}}'); -- error
-SELECT modelreg_update(:'id', 'n', ARRAY[repeat('t', 201)]); -- error
+SELECT modelreg_update(:'id', 'n', ARRAY[repeat('t', 257)]); -- error
 SELECT modelreg_update(:'id', repeat('n', 1024 * 1024 + 1)); -- error
 SELECT modelreg_update(:'id', 'n', reason => repeat('r', 1024 * 1024 + 1)); -- error
 \set VERBOSITY sqlstate

@@ -282,8 +282,8 @@ def test_names_that_the_registry_refuses(
     model_name: str,
     tmp_path: Path,
 ) -> None:
-    with refused("INVALID_PARAMETER_VALUE", "200 bytes"):
-        store.create_registered_model("x" * 201)
+    with refused("INVALID_PARAMETER_VALUE", "256 characters"):
+        store.create_registered_model("x" * 257)
     with refused("INVALID_PARAMETER_VALUE"):
         store.create_registered_model("line\nbreak")
     with refused("INVALID_PARAMETER_VALUE"):
