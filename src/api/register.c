@@ -14,6 +14,7 @@
 #include "utils/jsonb.h"
 
 #include "artifact/artifact.h"
+#include "artifact/lookalike.h"
 #include "artifact/manifest.h"
 #include "artifact/open_upload.h"
 #include "base/arg.h"
@@ -95,6 +96,7 @@ static Datum *read_array(FunctionCallInfo fcinfo, int n, const char *what,
 						 Oid type, int16 typlen, char typalign, int *count);
 static void finish_upload(MrOpenUpload *upload, bool may_be_empty,
 						  Incoming *incoming);
+static void notice_path(MrOpenUpload *upload);
 static void adopt_upload(const Incoming *incoming);
 static int	compare_uploads(const void *a, const void *b);
 static int	compare_digests(const void *a, const void *b);
@@ -341,6 +343,7 @@ store_artifact(FunctionCallInfo fcinfo, MrNewVersion *version)
 	mr_digest_bytes(VARDATA_ANY(artifact), version->artifact_size, sha256);
 	set_checksum(fcinfo, version, sha256);
 	mr_artifact_store(VARDATA_ANY(artifact), version->artifact_size, sha256);
+	mr_lookalike_notice(VARDATA_ANY(artifact), version->artifact_size);
 }
 
 /*
@@ -351,9 +354,11 @@ store_upload(FunctionCallInfo fcinfo, MrNewVersion *version)
 {
 	pg_uuid_t  *upload_id = mr_arg_required_uuid(fcinfo, ARG_UPLOAD_ID,
 												 "upload_id");
+	MrOpenUpload *upload = mr_open_upload_hold(upload_id, "register");
 	Incoming	incoming = {0};
 
-	finish_upload(mr_open_upload_hold(upload_id, "register"), false, &incoming);
+	notice_path(upload);
+	finish_upload(upload, false, &incoming);
 	version->artifact_size = incoming.file.size;
 	set_checksum(fcinfo, version, incoming.file.sha256);
 	adopt_upload(&incoming);
@@ -498,6 +503,22 @@ finish_upload(MrOpenUpload *upload, bool may_be_empty, Incoming *incoming)
 	incoming->upload = upload;
 	incoming->file.size = upload->bytes;
 	mr_open_upload_finish(upload, incoming->file.sha256);
+}
+
+/*
+ * A path is not as long as a chunk, and so is where bytes wait for one.
+ */
+static void
+notice_path(MrOpenUpload *upload)
+{
+	int64		byte_offset;
+	Size		len;
+	const char *pending;
+
+	pending = upload->storage->write_pending(upload->writer, &byte_offset,
+											 &len);
+	if (byte_offset == 0)
+		mr_lookalike_notice(pending, len);
 }
 
 /*
