@@ -275,6 +275,16 @@ def test_names_that_lead_elsewhere(
     assert [path.name for path in tmp_path.iterdir()] == ["here"]
 
 
+def test_pull_of_a_long_id(run: Run, registry: ModelRegistry, tmp_path: Path) -> None:
+    version = registry.register_bytes(
+        b"bytes", "test", model_name="\N{SNOWFLAKE}" * 256, performance_metrics=METRICS
+    )
+    digits = hashlib.sha256(version.model_id.encode()).hexdigest()[:8]
+    name = "\N{SNOWFLAKE}" * 66 + digits
+    assert run("pull", version.model_id).stdout == f"{name}\n"
+    assert (tmp_path / name).read_bytes() == b"bytes"
+
+
 def test_paths_that_lead_elsewhere(
     run: Run, sql: psycopg.Connection[Any], model: str, tmp_path: Path
 ) -> None:

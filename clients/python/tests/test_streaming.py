@@ -574,6 +574,19 @@ def test_long_file_name(registry, model, tmp_path):
         assert os.listdir(tmp_path / "target") == [path.name]
 
 
+def test_file_name_made_of_a_long_id(registry, tmp_path):
+    """Names are longer than a file's may be; each id has one of its own all the same."""
+    for data in (b"first", b"second"):
+        version = registry.register_bytes(
+            data, "x", model_name="\N{SNOWMAN}" * 256, performance_metrics=METRICS
+        )
+        found = registry.download(version.model_id, tmp_path)
+        assert found.read_bytes() == data
+        digits = hashlib.sha256(version.model_id.encode()).hexdigest()[:8]
+        assert found.name == "\N{SNOWMAN}" * 66 + digits
+    assert len(os.listdir(tmp_path)) == 2
+
+
 @pytest.mark.parametrize("kind", ["symlink", "dangling", "hard link", "pipe", "another's"])
 def test_resume_of_what_others_put_there(registry, model, tmp_path, monkeypatch, kind):
     """The name of the part can be guessed. What has it must not be written through."""

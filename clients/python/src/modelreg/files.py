@@ -22,6 +22,9 @@ from modelreg.preparing import FILENAME_PROPERTY
 from modelreg.streaming import Download, Meter
 from modelreg.types import FileEntry, ModelVersion
 
+NAME_SIZE = 200
+"""Bytes of a name that leave room for what is put before and behind it: file systems allow 255."""
+
 
 def target_file(version: ModelVersion, destination: str | os.PathLike[str]) -> Path:
     """Where the bytes go: to the destination, or into it if it is a directory.
@@ -35,7 +38,19 @@ def target_file(version: ModelVersion, destination: str | os.PathLike[str]) -> P
     # Whoever registered it chose the name: no other directory may come of it.
     if isinstance(recorded, str) and _is_plain(recorded):
         return path / recorded
-    return path / "".join("_" if char in "/\\:\0" else char for char in version.model_id)
+    return path / name_of_id("".join("_" if char in "/\\:\0" else char for char in version.model_id))
+
+
+def name_of_id(model_id: str) -> str:
+    """A name for a file that is no longer than names may be, and another for each id.
+
+    A long one is cut to NAME_SIZE bytes, and 8 digits of its SHA-256 follow.
+    """
+    encoded = model_id.encode()
+    if len(encoded) <= NAME_SIZE:
+        return model_id
+    digits = hashlib.sha256(encoded).hexdigest()[:8]
+    return encoded[:NAME_SIZE].decode(errors="ignore") + digits
 
 
 def _is_plain(name: str) -> bool:
@@ -89,7 +104,7 @@ def _replace(partial: Path, path: Path, written: os.stat_result) -> None:
 
 def _beside(path: Path, resume_as: str | None) -> Path:
     """A hidden name in the same directory, not longer than names may be."""
-    name = path.name.encode(errors="surrogateescape")[:200].decode(errors="ignore")
+    name = path.name.encode(errors="surrogateescape")[:NAME_SIZE].decode(errors="ignore")
     return path.with_name(f".{name}.{resume_as or secrets.token_hex(8)}.part")
 
 

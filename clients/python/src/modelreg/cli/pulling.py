@@ -10,6 +10,7 @@ from modelreg import statements, transfer
 from modelreg.cli import exits
 from modelreg.cli.progress import progress
 from modelreg.cli.session import Session
+from modelreg.files import NAME_SIZE, name_of_id
 from modelreg.preparing import FILENAME_PROPERTY
 from modelreg.streaming import Download, compare_checksum, describe, meter
 from modelreg.types import ModelVersion
@@ -37,7 +38,7 @@ def pull(session: Session) -> int:
 def _target(version: ModelVersion, file: str | None, output: str | None) -> Path:
     """Return where it goes. What is one file goes into `output` if that is a directory."""
     if version.file_count and file is None:
-        return Path(output or safe_name(version.model_id, "model"))
+        return Path(output or _id_name(version))
     if output is not None and not (os.path.isdir(output) or output.endswith(os.sep)):
         return Path(output)
     directory = Path(output or ".")
@@ -45,8 +46,13 @@ def _target(version: ModelVersion, file: str | None, output: str | None) -> Path
         return directory / safe_name(file.rpartition("/")[2], "file")
     recorded = version.properties.get(FILENAME_PROPERTY)
     if not isinstance(recorded, str):
-        recorded = version.model_id
-    return directory / safe_name(recorded, safe_name(version.model_id, "model"))
+        return directory / _id_name(version)
+    return directory / safe_name(recorded, _id_name(version))
+
+
+def _id_name(version: ModelVersion) -> str:
+    """Return a name made from the id."""
+    return name_of_id(cleaned(version.model_id) or "model")
 
 
 def safe_name(name: str, otherwise: str) -> str:
@@ -55,10 +61,15 @@ def safe_name(name: str, otherwise: str) -> str:
     Whoever registered the version chose it: it must lead nowhere else, and be neither hidden nor
     an option.
     """
+    name = cleaned(name)
+    return name if name and len(os.fsencode(name)) <= NAME_SIZE else otherwise
+
+
+def cleaned(name: str) -> str:
+    """Return a name without what could do harm; nothing may be left of it."""
     bad = '/\\:*?"<>|'
-    cleaned = "".join("_" if char in bad or not char.isprintable() else char for char in name)
-    cleaned = cleaned.strip(" ").lstrip(" .-~")
-    return cleaned if cleaned and len(os.fsencode(cleaned)) <= 200 else otherwise
+    printable = "".join("_" if char in bad or not char.isprintable() else char for char in name)
+    return printable.strip(" ").lstrip(" .-~")
 
 
 def _check_target(target: Path, whole_directory: bool, force: bool) -> None:
