@@ -245,10 +245,12 @@ resume_upload(const MrUploadRow *row, int64 byte_offset)
 
 	upload = mr_upload_list_make(row);
 	oldcontext = MemoryContextSwitchTo(upload->context);
-	upload->storage = mr_storages_or_default(row->storage);
 	upload->digest = mr_digest_begin();
-	if (is_intact)
+	if (!is_intact)
+		upload->storage = mr_storages_or_default(row->storage);
+	else
 	{
+		upload->storage = mr_storages_by_name(row->storage);
 		read_state(upload, state);
 		(void) upload->storage->write_pending(upload->writer, &size, &len);
 	}
