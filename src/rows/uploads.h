@@ -22,8 +22,8 @@ typedef struct MrUploadRow
 	int64		bytes_held;		/* committed, or saved in this transaction */
 	char	   *storage;		/* where the bytes are */
 	pg_uuid_t	progress;		/* of the last save */
-	uint8		digest[MR_SHA256_LEN];	/* of what decides about its bytes; see
-										 * mr_uploads_is_intact */
+	uint8		digest[MR_SHA256_LEN];	/* of what decides about its bytes;
+										 * see mr_uploads_is_intact */
 } MrUploadRow;
 
 pg_noreturn extern void mr_uploads_raise_unknown(const pg_uuid_t *upload_id);

@@ -74,8 +74,8 @@ typedef struct MrStorage
 								  Size *len);
 
 	/*
-	 * Instead of write_resume: a writer that goes on from byte_offset, where a
-	 * run of a reader with check ended.  What is stored behind that becomes
+	 * Instead of write_resume: a writer that goes on from byte_offset, where
+	 * a run of a reader with check ended.  What is stored behind that becomes
 	 * part of the content rest, which nothing refers to.
 	 */
 	MrStorageWriter *(*write_cut) (const pg_uuid_t *content,
