@@ -29,7 +29,7 @@ SELECT :'many' AS many_chunks, bytes_held - :listed > 0 AS some_pending FROM hel
 
 -- Damages, lets another session go on, and tells what it is told; then goes on
 -- as the hint says, registers, and tells whether all is well.  All is undone.
-CREATE FUNCTION trial(upload_name text, statement text, OUT state text, OUT message text, OUT detail text, OUT sound bigint,
+CREATE FUNCTION damage_trial(upload_name text, statement text, OUT state text, OUT message text, OUT detail text, OUT sound bigint,
 	OUT registration text, OUT status text, OUT appended bigint, OUT loads boolean, OUT verified boolean)
 	LANGUAGE plpgsql
 	AS $$
@@ -88,7 +88,7 @@ END
 $$;
 
 CREATE TABLE damage (n serial, kind text, name text, what text, statement text);
-CREATE VIEW outcome AS SELECT d.n, d.kind, d.name, d.what, t.* FROM damage AS d, LATERAL trial(d.name, d.statement) AS t;
+CREATE VIEW outcome AS SELECT d.n, d.kind, d.name, d.what, t.* FROM damage AS d, LATERAL damage_trial(d.name, d.statement) AS t;
 \set set '''UPDATE modelreg.upload SET %s WHERE upload_id = $1'''
 \set flip '''UPDATE modelreg.upload SET state = set_bit(state, %s, 1 - get_bit(state, %1$s)) WHERE upload_id = $1'''
 
@@ -174,4 +174,4 @@ SELECT ok, problem FROM modelreg_verify();
 SELECT count(*) AS bad FROM modelreg_audit_verify() WHERE NOT ok;
 DROP VIEW held, entry, outcome;
 DROP TABLE sent, damage;
-DROP FUNCTION trial;
+DROP FUNCTION damage_trial;
