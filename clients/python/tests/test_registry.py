@@ -471,7 +471,7 @@ def test_numbers_of_numpy(registry, model):
         {"version": "1.0.0'; DROP TABLE x; --"},
         {"deployment_stage": "prod"},
         {"tags": "one"},
-        {"tags": ["x" * 201]},
+        {"tags": ["x" * 257]},
         {"tags": ["a\x00b"]},
         {"tags": [""]},
         {"notes": "a\x00b"},
