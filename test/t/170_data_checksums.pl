@@ -39,7 +39,7 @@ my $upload = $node->safe_psql('postgres', 'SELECT modelreg_upload_begin()');
 $node->safe_psql('postgres', "SELECT modelreg_upload_append('$upload', $uploaded)");
 ModelregTest::rot($node, 'postgres', 'the upload');
 my (undef, undef, $said) = $node->psql('postgres', "SELECT modelreg_upload_append('$upload', 'x')");
-like($said, qr/^ERROR:  upload "$upload" is damaged$/m, 'an append says that the upload is damaged');
+like($said, qr/ERROR:  upload "$upload" is damaged$/m, 'an append says that the upload is damaged');
 like($said, qr/^DETAIL:  Damage found: invalid page in block \d+ of relation/m, '... with what PostgreSQL found');
 my ($sound) = $said =~ /^HINT:  Go on with byte_offset (\d+), which drops/m;
 ok($sound > 0 && $sound < 300_000, '... and the hint says from where to go on');

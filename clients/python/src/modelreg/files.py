@@ -23,7 +23,7 @@ from modelreg.streaming import Download, Meter
 from modelreg.types import FileEntry, ModelVersion
 
 NAME_SIZE = 200
-"""Bytes of a name that leave room for what is put before and behind it: file systems allow 255."""
+"""Bytes of a name that leave room before and behind it; file systems allow 255."""
 
 
 def target_file(version: ModelVersion, destination: str | os.PathLike[str]) -> Path:
@@ -38,7 +38,8 @@ def target_file(version: ModelVersion, destination: str | os.PathLike[str]) -> P
     # Whoever registered it chose the name: no other directory may come of it.
     if isinstance(recorded, str) and _is_plain(recorded):
         return path / recorded
-    return path / name_of_id("".join("_" if char in "/\\:\0" else char for char in version.model_id))
+    plain = "".join("_" if char in "/\\:\0" else char for char in version.model_id)
+    return path / name_of_id(plain)
 
 
 def name_of_id(model_id: str) -> str:
