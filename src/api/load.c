@@ -6,6 +6,12 @@
  */
 #include "postgres.h"
 
+#include "executor/execdesc.h"
+#include "nodes/plannodes.h"
+#include "tcop/pquery.h"
+#include "utils/memutils.h"
+#include "utils/portal.h"
+
 #include "api/filter_args.h"
 #include "artifact/holding.h"
 #include "base/arg.h"
@@ -23,10 +29,17 @@ enum
 	ARG_VERIFY_CHECKSUM = FILTER_ARGS
 };
 
+/*
+ * Largest artifact, in bytes, that a result in text can hold: two digits a byte,
+ * in a message of no more than MaxAllocSize.
+ */
+#define MAX_TEXT_SIZE ((int64) (MaxAllocSize - 9) / 2)
+
 MR_READER_FUNCTION(modelreg_load, load_version);
 MR_READER_FUNCTION(modelreg_load_latest, load_latest);
 
 static bytea *load_artifact(const MrHolding *holding, bool verify);
+static bool is_sent_as_text(FunctionCallInfo fcinfo);
 
 static Datum
 load_version(FunctionCallInfo fcinfo)
@@ -36,6 +49,14 @@ load_version(FunctionCallInfo fcinfo)
 	MrHolding	holding;
 
 	mr_holding_find(model_id, mr_arg_text(fcinfo, 2), &holding);
+	if (holding.size > MAX_TEXT_SIZE && is_sent_as_text(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("artifact of model version \"%s\" is too large for a result in text",
+						holding.name),
+				 errdetail("It has " INT64_FORMAT " bytes; at most " INT64_FORMAT " fit.",
+						   holding.size, MAX_TEXT_SIZE),
+				 errhint("Use modelreg_download(), which returns it in pieces, or ask for results in binary.")));
 	return PointerGetDatum(load_artifact(&holding, verify));
 }
 
@@ -97,4 +118,28 @@ load_artifact(const MrHolding *holding, bool verify)
 	artifact = mr_holding_read(holding, verify);
 	MemoryContextSwitchTo(old_context);
 	return artifact;
+}
+
+/*
+ * Whether the function's result is, as it is, a column of a query whose client
+ * takes it as text.  What cannot be told is not: then the output function will
+ * raise its own error, if need be.
+ */
+static bool
+is_sent_as_text(FunctionCallInfo fcinfo)
+{
+	Portal		portal = ActivePortal;
+	ListCell   *cell;
+
+	if (portal == NULL || portal->strategy != PORTAL_ONE_SELECT ||
+		portal->queryDesc == NULL || portal->formats == NULL)
+		return false;
+	foreach(cell, portal->queryDesc->plannedstmt->planTree->targetlist)
+	{
+		TargetEntry *entry = lfirst(cell);
+
+		if (!entry->resjunk && (Node *) entry->expr == fcinfo->flinfo->fn_expr)
+			return portal->formats[entry->resno - 1] == 0;
+	}
+	return false;
 }

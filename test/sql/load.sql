@@ -140,3 +140,19 @@ ROLLBACK;
 :failure;
 SELECT length(modelreg_load(:'id')) AS bytes;
 SELECT item, ok FROM modelreg_check() WHERE item = 'triggers';
+
+-- A result in text holds half as much as one in binary.  (The size is forged, by
+-- a superuser, so what is read at all is damaged.)
+SELECT model_id AS small FROM modelreg_register('small', 'large', performance_metrics => '{"f1": 0.5}') \gset
+INSERT INTO modelreg.model_version
+	SELECT (jsonb_populate_record(v, '{"model_id": "huge", "version": "9.0.0", "version_number": 9, "artifact_size": 536870908}')).*
+	FROM modelreg.model_version AS v WHERE model_id = :'small';
+\set VERBOSITY default
+SELECT modelreg_load('huge'); -- error
+SELECT 1 AS one, modelreg_load('huge') AS bytes; -- error
+\set VERBOSITY sqlstate
+SELECT octet_length(modelreg_load('huge')); -- error, another
+COPY (SELECT modelreg_load('huge')) TO STDOUT (FORMAT binary); -- error, another
+DO $$ BEGIN PERFORM modelreg_load('huge'); END $$; -- error, another
+\set VERBOSITY default
+DELETE FROM modelreg.model_version WHERE model_id = 'huge';
