@@ -30,8 +30,8 @@ enum
 };
 
 /*
- * Largest artifact, in bytes, that a result in text can hold: two digits a byte,
- * in a message of no more than MaxAllocSize.
+ * Largest artifact, in bytes, that a result in text can hold: two digits a
+ * byte, in a message of no more than MaxAllocSize.
  */
 #define MAX_TEXT_SIZE ((int64) (MaxAllocSize - 9) / 2)
 
