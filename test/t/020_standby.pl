@@ -44,7 +44,6 @@ my %read = (
 	download_range => q{SELECT md5(modelreg_download(model_id, artifact_size / 3, artifact_size / 2 + 1)) FROM modelreg_list() ORDER BY model_id},
 	load_latest => q{SELECT model_id, model_name, model_type, version, deployment_stage, checksum, performance_metrics, length(artifact), sha256(artifact) = decode(checksum, 'hex') FROM modelreg_load_latest('isolation_forest', 'production')},
 	find_latest => q{SELECT * FROM modelreg_find_latest(model_name => 'fraud', tags => '{streamed}', min_performance => '{"f1_score": 0.9}')},
-	check_registration => q{SELECT modelreg_check_registration('fraud', performance_metrics => '{"f1_score": 0.9}')},
 	list => q{SELECT * FROM modelreg_list(max_rows => 5)},
 	info => q{SELECT i.* FROM modelreg_list() AS l, modelreg_info(l.model_id) AS i},
 	resolve => q{SELECT v.* FROM modelreg.model_alias AS a JOIN modelreg.model AS m USING (model_key), modelreg_resolve(m.model_name, a.alias) AS v},
@@ -67,6 +66,12 @@ for my $name (sort keys %read)
 	is($answer, $primary->safe_psql('postgres', $read{$name}, @service), "$name works");
 }
 is(ModelregTest::problems($standby, 'postgres'), '', 'the standby is sound');
+
+# Who may register can ask there whether the arguments are right.
+my $check = q{SELECT modelreg_check_registration('isolation_forest', '%s', 'fraud', '{"f1_score": 0.9}')};
+is($standby->safe_psql('postgres', sprintf($check, '3.0.1')), '', 'check_registration works');
+my (undef, undef, $taken) = $standby->psql('postgres', sprintf($check, '3.0.0'));
+like($taken, qr/version "3.0.0" of model "fraud" exists already/, '... and finds what is wrong');
 
 # Who may go on with an upload can ask there how far it is.
 my $status = 'SELECT s.* FROM modelreg.upload, modelreg_upload_status(upload_id) AS s';

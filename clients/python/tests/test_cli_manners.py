@@ -172,8 +172,8 @@ def test_hostile_texts(run: Run, terminal: Terminal, registry: ModelRegistry, mo
     hostile = "\033]0;title\007\033[2J\x9b31m\u202egnp.exe\r\x08"
     version = registry.register_bytes(
         b"x",
-        "test\u202e",
-        model_name=f"{model}\u202e",
+        "test",
+        model_name=model,
         performance_metrics=METRICS,
         notes=f"first{hostile}\nsecond",
         properties={hostile: hostile},
@@ -182,6 +182,7 @@ def test_hostile_texts(run: Run, terminal: Terminal, registry: ModelRegistry, mo
     for arguments in (
         ["show", version.model_id],
         ["list", f"{model}\u202e"],
+        ["list", model],
         ["history", version.model_id],
         ["promote", version.model_id],
         ["show", f"no{hostile}"],
