@@ -82,7 +82,8 @@ drop_alias(FunctionCallInfo fcinfo)
 	mr_trail_take_reason(mr_arg_text(fcinfo, 2));
 	mr_target_lock_model(model_name, &model);
 	mr_trail_hold(&model);
-	dropped = mr_aliases_delete(&model.key, name);
+	dropped = mr_aliases_is_visible(&model.key, name) &&
+		mr_aliases_delete(&model.key, name);
 	mr_trail_release(&model);
 	PG_RETURN_BOOL(dropped);
 }

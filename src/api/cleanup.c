@@ -113,7 +113,8 @@ cleanup_versions(FunctionCallInfo fcinfo)
 	key = PG_GETARG_UUID_P(0);
 
 	/* most have no more versions than they may: do not even lock them */
-	if (!mr_models_get_by_key(key, &model) ||
+	if (!mr_models_is_visible_by_key(key) ||
+		!mr_models_get_by_key(key, &model) ||
 		!mr_removal_may_have_excess(&model) ||
 		!mr_models_try_lock_by_key(key, &model))
 		PG_RETURN_INT32(0);

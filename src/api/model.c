@@ -15,7 +15,6 @@
 #include "life/identity.h"
 #include "life/removal.h"
 #include "life/target.h"
-#include "rows/aliases.h"
 #include "trail/trail.h"
 
 MR_ADMIN_FUNCTION(modelreg_create_model, create_model, "create a model");
@@ -28,7 +27,6 @@ static void read_model_settings(FunctionCallInfo fcinfo, int first,
 								MrModelSettings *settings);
 static Datum read_model_reset(FunctionCallInfo fcinfo, int n);
 static void check_one_production(const MrModel *model);
-static void check_no_model_alias(const MrModel *model);
 pg_noreturn static void raise_model_taken(const char *name);
 
 static Datum
@@ -111,10 +109,8 @@ delete_model(FunctionCallInfo fcinfo)
 
 	mr_trail_take_reason(mr_arg_text(fcinfo, 2));
 	mr_target_lock_model(name, &model);
-	if (!force && mr_versions_in_production(&model.key, NULL, &versions) > 0)
-		mr_removal_raise_protected(versions[0]);
 	if (!force)
-		check_no_model_alias(&model);
+		mr_removal_check_model(&model);
 
 	mr_trail_hold(&model);
 	count = mr_versions_all(&model.key, &versions);
@@ -201,24 +197,6 @@ check_one_production(const MrModel *model)
 				 errmsg("model \"%s\" has more than one version in production",
 						model->name),
 				 errhint("Move all but one to another stage first.")));
-}
-
-/*
- * A name that somebody serves by does not vanish by the way.
- */
-static void
-check_no_model_alias(const MrModel *model)
-{
-	char	   *alias = mr_aliases_of_model(&model->key);
-
-	if (alias == NULL)
-		return;
-	mr_actor_log_refusal("delete a model that has an alias", model->name);
-	ereport(ERROR,
-			(errcode(ERRCODE_OBJECT_IN_USE),
-			 errmsg("model \"%s\" has the alias \"%s\"", model->name,
-					alias),
-			 errhint("Drop its aliases first, or call modelreg_delete_model with force => true.")));
 }
 
 static void

@@ -29,6 +29,7 @@
 #include "life/identity.h"
 #include "life/move.h"
 #include "life/removal.h"
+#include "life/target.h"
 #include "rows/events.h"
 #include "rows/files.h"
 #include "trail/trail.h"
@@ -105,7 +106,7 @@ static void set_checksum(FunctionCallInfo fcinfo, MrNewVersion *version,
 static void check_arguments(FunctionCallInfo fcinfo, MrNewVersion *version,
 							MrSight sight);
 static void check_metadata(FunctionCallInfo fcinfo, MrNewVersion *version);
-static Datum check_parents(FunctionCallInfo fcinfo, MrSight sight);
+static Datum check_parents(FunctionCallInfo fcinfo);
 static void lock_or_create_model(const char *name, const char *type,
 								 MrModel *model);
 static void check_metrics_given(FunctionCallInfo fcinfo);
@@ -231,12 +232,13 @@ check_arguments(FunctionCallInfo fcinfo, MrNewVersion *version, MrSight sight)
 	char	   *wanted_version = mr_arg_text(fcinfo, ARG_VERSION);
 
 	check_metadata(fcinfo, version);
+	mr_target_require_known_model(version->model_name);
 	if (wanted_version)
 	{
 		mr_semver_check(wanted_version);
 		check_new_to_model(version->model_name, wanted_version, sight);
 	}
-	version->parent_ids = check_parents(fcinfo, sight);
+	version->parent_ids = check_parents(fcinfo);
 }
 
 /*
@@ -305,7 +307,7 @@ check_metadata(FunctionCallInfo fcinfo, MrNewVersion *version)
  * may point at what is deleted later.
  */
 static Datum
-check_parents(FunctionCallInfo fcinfo, MrSight sight)
+check_parents(FunctionCallInfo fcinfo)
 {
 	ArrayType  *parents = mr_check_ids("parent_ids",
 									   mr_arg_array(fcinfo, ARG_PARENT_IDS));
@@ -313,7 +315,7 @@ check_parents(FunctionCallInfo fcinfo, MrSight sight)
 
 	if (ARR_NDIM(parents) > 0)
 	{
-		missing = mr_versions_missing(PointerGetDatum(parents), sight);
+		missing = mr_versions_missing(PointerGetDatum(parents));
 		if (missing)
 			mr_versions_raise_unknown(missing);
 	}
@@ -580,7 +582,7 @@ lock_or_create_model(const char *name, const char *type, MrModel *model)
 	for (;;)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (mr_models_lock_by_name(name, model))
+		if (mr_target_lock_model_to_fill(name, model))
 			return;
 		if (mr_models_insert(name, type, &no_settings, mr_actor_name(), model,
 							 &event.new_values.value))

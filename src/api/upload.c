@@ -97,7 +97,8 @@ upload_status(FunctionCallInfo fcinfo)
 	TimestampTz expires_at = DT_NOBEGIN;
 
 	mr_result_begin(fcinfo);
-	if (!mr_uploads_get(upload_id, MR_SIGHT_ACTIVE, &row))
+	if (!mr_uploads_is_visible(upload_id) ||
+		!mr_uploads_get(upload_id, MR_SIGHT_ACTIVE, &row))
 		mr_uploads_raise_unknown(upload_id);
 	mr_open_upload_require_user(&row, "see the status of");
 	if (upload == NULL)

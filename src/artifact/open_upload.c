@@ -56,8 +56,8 @@ pg_noreturn static void raise_damaged(const MrUploadRow *row, int64 sound,
 
 /*
  * Get an upload, to change it in this subtransaction; its row is locked to the
- * end of the transaction.  42704 if there is none, 42501 if the actor may not
- * do the deed to it, XX001 if it is damaged.
+ * end of the transaction.  42704 if there is none, or none that the actor may
+ * see, 42501 if he may not do the deed to it, XX001 if it is damaged.
  */
 MrOpenUpload *
 mr_open_upload_hold(const pg_uuid_t *upload_id, const char *deed)
@@ -76,11 +76,14 @@ mr_open_upload_hold_from(const pg_uuid_t *upload_id, const char *deed,
 	MrOpenUpload *upload = mr_upload_list_find(upload_id);
 	bool		is_new = false;
 
+	if (!mr_uploads_is_visible(upload_id))
+		mr_uploads_raise_unknown(upload_id);
 	if (upload == NULL || !upload->is_locked)
 	{
 		MrUploadRow row;
 
-		if (!mr_uploads_lock(upload_id, &row))
+		if (!mr_uploads_lock(upload_id, &row) ||
+			!mr_uploads_is_visible(upload_id))
 		{
 			if (upload != NULL)
 				mr_upload_list_forget(upload);
@@ -179,7 +182,9 @@ mr_open_upload_drop(const pg_uuid_t *upload_id, const char *deed,
 		mr_open_upload_end(upload);
 		return;
 	}
-	if (!mr_uploads_lock(upload_id, row))
+	if (!mr_uploads_is_visible(upload_id) ||
+		!mr_uploads_lock(upload_id, row) ||
+		!mr_uploads_is_visible(upload_id))
 		mr_uploads_raise_unknown(upload_id);
 	mr_open_upload_require_user(row, deed);
 	mr_uploads_delete(upload_id);

@@ -9,15 +9,24 @@
  * modelreg_owner, as ri_triggers.c does for the owner of a table (so not even
  * FORCE ROW LEVEL SECURITY blinds us), and with a search_path in which nobody
  * else can put anything.
+ *
+ * The owner sees every row, so what a call is about is looked up as the actor
+ * first, where row-level security may hide something from him: statements of
+ * MR_SIGHT_CALLER do that, by mr_call_become_actor.
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/datum.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/rls.h"
+#include "utils/syscache.h"
 
 #include "base/call.h"
 
@@ -26,12 +35,16 @@ MrCallNotes mr_call_notes = {0};
 /* A function of the API runs, no bare trigger */
 static bool in_function = false;
 
+/* The security context that the actor called in; -1: there is no actor */
+static int	actor_flags = -1;
+
 /* Where the innermost body that runs puts its result */
 static MemoryContext result_context = NULL;
 
 static Datum run_body(FunctionCallInfo fcinfo, Oid user, int flags,
 					  MrBody body);
 static void pin_search_path(void);
+static Oid	table_oid(const char *table);
 
 /*
  * Runs body with the rights of modelreg_owner, connected to SPI, after
@@ -50,6 +63,7 @@ mr_call_as_owner(FunctionCallInfo fcinfo, MrRole required, const char *deed,
 	bool		saved_in_function = in_function;
 	MemoryContext saved_context = result_context;
 	Oid			saved_actor = mr_actor_set(InvalidOid);
+	int			saved_actor_flags = actor_flags;
 	Oid			user;
 	int			flags;
 	volatile Datum result = (Datum) 0;
@@ -61,6 +75,7 @@ mr_call_as_owner(FunctionCallInfo fcinfo, MrRole required, const char *deed,
 	else
 	{
 		mr_actor_set(user);
+		actor_flags = flags;
 		in_function = required != MR_ROLE_NONE;
 		memset(&mr_call_notes, 0, sizeof(mr_call_notes));
 		mr_call_notes.cause = in_function ? MR_CAUSE_REQUEST : MR_CAUSE_SQL;
@@ -87,6 +102,7 @@ mr_call_as_owner(FunctionCallInfo fcinfo, MrRole required, const char *deed,
 		in_function = saved_in_function;
 		result_context = saved_context;
 		mr_actor_set(saved_actor);
+		actor_flags = saved_actor_flags;
 	}
 	PG_END_TRY();
 
@@ -112,11 +128,15 @@ Datum
 mr_call_as_caller(FunctionCallInfo fcinfo, MrBody body)
 {
 	MemoryContext saved_context = result_context;
+	int			saved_actor_flags = actor_flags;
+	Oid			saved_actor;
 	Oid			user;
 	int			flags;
 	volatile Datum result = (Datum) 0;
 
 	GetUserIdAndSecContext(&user, &flags);
+	saved_actor = mr_actor_set(user);
+	actor_flags = flags;
 	PG_TRY();
 	{
 		result = run_body(fcinfo, user, flags, body);
@@ -124,10 +144,64 @@ mr_call_as_caller(FunctionCallInfo fcinfo, MrBody body)
 	PG_FINALLY();
 	{
 		result_context = saved_context;
+		mr_actor_set(saved_actor);
+		actor_flags = saved_actor_flags;
 	}
 	PG_END_TRY();
 
 	return result;
+}
+
+/*
+ * Goes on with the rights of the actor, and tells who it was before.  On error
+ * the abort puts that back.
+ */
+void
+mr_call_become_actor(MrUser *before)
+{
+	GetUserIdAndSecContext(&before->role, &before->flags);
+	if (actor_flags != -1)
+		SetUserIdAndSecContext(mr_actor_role(), actor_flags);
+}
+
+void
+mr_call_become(const MrUser *user)
+{
+	SetUserIdAndSecContext(user->role, user->flags);
+}
+
+/*
+ * Whether row-level security decides which rows of a table of ours the actor
+ * sees.  It costs a few look-ups in the caches of the catalog.
+ */
+bool
+mr_call_is_restricted(const char *table)
+{
+	Oid			relation = table_oid(table);
+	MrUser		user;
+	int			answer;
+
+	mr_call_become_actor(&user);
+	answer = check_enable_rls(relation, InvalidOid, true);
+	mr_call_become(&user);
+	return answer == RLS_ENABLED;
+}
+
+/*
+ * Whether it does so for anybody.
+ */
+bool
+mr_call_has_row_security(const char *table)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID,
+										ObjectIdGetDatum(table_oid(table)));
+	bool		enabled;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	enabled = ((Form_pg_class) GETSTRUCT(tuple))->relrowsecurity;
+	ReleaseSysCache(tuple);
+	return enabled;
 }
 
 /*
@@ -184,4 +258,10 @@ pin_search_path(void)
 	(void) set_config_option("search_path", "pg_catalog, pg_temp",
 							 PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
+}
+
+static Oid
+table_oid(const char *table)
+{
+	return get_relname_relid(table, get_namespace_oid("modelreg", false));
 }

@@ -38,12 +38,23 @@ typedef struct MrCallNotes
 
 extern MrCallNotes mr_call_notes;
 
+/* As whom something runs */
+typedef struct MrUser
+{
+	Oid			role;
+	int			flags;			/* the security context's */
+} MrUser;
+
 typedef Datum (*MrBody) (FunctionCallInfo fcinfo);
 
 extern Datum mr_call_as_owner(FunctionCallInfo fcinfo, MrRole required,
 							  const char *deed, MrBody body);
 extern Datum mr_call_with_rights(FunctionCallInfo fcinfo, MrBody body);
 extern Datum mr_call_as_caller(FunctionCallInfo fcinfo, MrBody body);
+extern void mr_call_become_actor(MrUser *before);
+extern void mr_call_become(const MrUser *user);
+extern bool mr_call_is_restricted(const char *table);
+extern bool mr_call_has_row_security(const char *table);
 extern MemoryContext mr_call_result_context(void);
 extern Datum mr_call_copy_out(Datum datum, Oid type);
 

@@ -8,6 +8,7 @@
 
 #include "utils/snapmgr.h"
 
+#include "base/call.h"
 #include "base/sql.h"
 
 static void prepare_statement(MrStatement *statement, int nvalues,
@@ -42,8 +43,11 @@ mr_sql_query(MrStatement *statement, MrSight sight, int nvalues,
 	Datum		datums[MR_SQL_MAX_VALUES];
 	char		nulls[MR_SQL_MAX_VALUES];
 	MrRows		rows = {0};
+	MrUser		user;
 	int			code;
 
+	if (sight == MR_SIGHT_CALLER)
+		mr_call_become_actor(&user);
 	prepare_statement(statement, nvalues, values);
 	split_values(nvalues, values, datums, nulls);
 	if (sight == MR_SIGHT_PRESENT)
@@ -53,6 +57,8 @@ mr_sql_query(MrStatement *statement, MrSight sight, int nvalues,
 	else
 		code = SPI_execute_plan(statement->plan, datums, nulls,
 								sight == MR_SIGHT_ACTIVE, 0);
+	if (sight == MR_SIGHT_CALLER)
+		mr_call_become(&user);
 	if (code < 0)
 		elog(ERROR, "could not execute \"%s\": %s", statement->text,
 			 SPI_result_code_string(code));

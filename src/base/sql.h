@@ -24,8 +24,11 @@ typedef enum MrSight
 	MR_SIGHT_ACTIVE,			/* read only, by the active snapshot */
 	MR_SIGHT_LATEST,			/* by a new snapshot, the transaction's above
 								 * READ COMMITTED; may write */
-	MR_SIGHT_PRESENT			/* by a new snapshot whatever the isolation
+	MR_SIGHT_PRESENT,			/* by a new snapshot whatever the isolation
 								 * level; reads only */
+	MR_SIGHT_CALLER				/* as MR_SIGHT_LATEST, but with the rights of
+								 * the actor: what row-level security hides
+								 * from him is not there */
 } MrSight;
 
 /*

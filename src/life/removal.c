@@ -11,6 +11,9 @@
 #include "rows/aliases.h"
 #include "rows/versions.h"
 
+static const char *describe_alias(const pg_uuid_t *model_key,
+								  const char *alias);
+
 /*
  * Deletes a version, of which the caller has decided that it may go; one in
  * production is demoted first.  Its aliases go if that is forced; else, if it
@@ -46,8 +49,9 @@ mr_removal_may_have_excess(const MrModel *model)
 
 /*
  * Removes up to limit of the locked model's versions beyond its newest
- * max_versions, oldest first, but not those with an alias and, with spare_live,
- * those in production and canary.  Returns how many.
+ * max_versions, oldest first, but not those with an alias, with spare_live
+ * those in production and canary, and those that are hidden from whoever asks
+ * for it; a model's own auto_cleanup removes these as well.  Returns how many.
  */
 int
 mr_removal_delete_excess(const MrModel *model, bool spare_live, int limit,
@@ -60,7 +64,7 @@ mr_removal_delete_excess(const MrModel *model, bool spare_live, int limit,
 		return 0;
 
 	count = mr_versions_excess(&model->key, model->max_versions, spare_live,
-							   limit, &excess);
+							   cause != MR_CAUSE_AUTO, limit, &excess);
 	if (count > 0)
 		mr_guc_set_reason(psprintf("beyond the newest %d versions",
 								   model->max_versions));
@@ -74,19 +78,21 @@ mr_removal_delete_excess(const MrModel *model, bool spare_live, int limit,
 
 /*
  * Raises 55006 if an alias names the version, which the caller has locked.
+ * What the actor cannot see is not named.
  */
 void
-mr_removal_check_no_alias(const char *model_id)
+mr_removal_check_no_alias(const pg_uuid_t *model_key, const char *model_id)
 {
 	char	   *alias = mr_aliases_of_version(model_id);
+	const char *held_by;
 
 	if (alias == NULL)
 		return;
+	held_by = describe_alias(model_key, alias);
 	mr_actor_log_refusal("delete a version that has an alias", model_id);
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_IN_USE),
-			 errmsg("model version \"%s\" has the alias \"%s\"", model_id,
-					alias),
+			 errmsg("model version \"%s\" has %s", model_id, held_by),
 			 errhint("Move or drop its aliases first, or call modelreg_delete with force => true.")));
 }
 
@@ -101,4 +107,50 @@ mr_removal_raise_protected(const char *model_id)
 			(errcode(ERRCODE_OBJECT_IN_USE),
 			 errmsg("model version \"%s\" is in production", model_id),
 			 errhint("Move it to another stage first, or call modelreg_delete with force => true.")));
+}
+
+/*
+ * Raises 55006 if a version of the model, which the caller has locked, is in
+ * production, or an alias of it is there: a name that somebody serves by does
+ * not vanish by the way.  What the actor cannot see is not named.
+ */
+void
+mr_removal_check_model(const MrModel *model)
+{
+	char	  **versions;
+	char	   *alias;
+	const char *held_by;
+
+	if (mr_versions_in_production(&model->key, NULL, &versions) > 0)
+	{
+		if (mr_versions_is_visible(versions[0]))
+			mr_removal_raise_protected(versions[0]);
+		mr_actor_log_refusal("delete the model of a production version",
+							 model->name);
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("model \"%s\" has a version in production",
+						model->name),
+				 errhint("Move it to another stage first, or call modelreg_delete_model with force => true.")));
+	}
+
+	alias = mr_aliases_of_model(&model->key);
+	if (alias == NULL)
+		return;
+	held_by = describe_alias(&model->key, alias);
+	mr_actor_log_refusal("delete a model that has an alias", model->name);
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_IN_USE),
+			 errmsg("model \"%s\" has %s", model->name, held_by),
+			 errhint("Drop its aliases first, or call modelreg_delete_model with force => true.")));
+}
+
+/*
+ * An alias for a message, which names it if the actor may see it.
+ */
+static const char *
+describe_alias(const pg_uuid_t *model_key, const char *alias)
+{
+	return mr_aliases_is_visible(model_key, alias) ?
+		psprintf("the alias \"%s\"", alias) : "an alias";
 }

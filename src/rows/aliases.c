@@ -5,6 +5,7 @@
 
 #include "executor/spi.h"
 
+#include "base/call.h"
 #include "base/sql.h"
 #include "base/tuple.h"
 #include "rows/aliases.h"
@@ -37,6 +38,23 @@ mr_aliases_target(const pg_uuid_t *model_key, const char *alias)
 	return mr_sql_query_text(&statement, MR_SIGHT_LATEST,
 							 MR_VALUES(mr_value_uuid(model_key),
 									   mr_value_text(alias)));
+}
+
+/*
+ * Whether the actor would find the alias by a SELECT; true where row-level
+ * security hides nothing from him, whether there is such an alias or not.
+ */
+bool
+mr_aliases_is_visible(const pg_uuid_t *model_key, const char *alias)
+{
+	static MrStatement statement = {
+		"SELECT FROM modelreg.model_alias WHERE model_key = $1 AND alias = $2"
+	};
+
+	return !mr_call_is_restricted("model_alias") ||
+		mr_sql_run(&statement, MR_SIGHT_CALLER,
+				   MR_VALUES(mr_value_uuid(model_key),
+							 mr_value_text(alias))) > 0;
 }
 
 /*

@@ -27,6 +27,8 @@ typedef enum MrAliasColumn
 extern void mr_aliases_from_row(HeapTuple tuple, TupleDesc desc,
 								MrAlias *alias);
 extern char *mr_aliases_target(const pg_uuid_t *model_key, const char *alias);
+extern bool mr_aliases_is_visible(const pg_uuid_t *model_key,
+								  const char *alias);
 extern bool mr_aliases_insert(const MrAlias *alias, const char *actor);
 extern void mr_aliases_move(const MrAlias *alias, const char *actor);
 extern bool mr_aliases_delete(const pg_uuid_t *model_key, const char *alias);

@@ -8,7 +8,8 @@
 
 /*
  * Up to limit artifacts that were not verified since, those that never were
- * first, then the least recently verified; returns how many.
+ * first, then the least recently verified; only what the actor may see.
+ * Returns how many.
  */
 uint64
 mr_artifact_checks_due(TimestampTz since, int limit, MrDue **due)
@@ -19,7 +20,7 @@ mr_artifact_checks_due(TimestampTz since, int limit, MrDue **due)
 		" WHERE c.verified_at IS NULL OR c.verified_at < $1"
 		" ORDER BY c.verified_at NULLS FIRST, a.stored_at, a.sha256 LIMIT $2"
 	};
-	MrRows		rows = mr_sql_query(&statement, MR_SIGHT_LATEST,
+	MrRows		rows = mr_sql_query(&statement, MR_SIGHT_CALLER,
 									MR_VALUES(mr_value_time(since),
 											  mr_value_int4(limit)));
 	MrDue	   *next = palloc0(sizeof(MrDue) * Max(rows.count, 1));

@@ -4,6 +4,7 @@
 #include "postgres.h"
 
 
+#include "base/call.h"
 #include "base/compat.h"
 #include "base/guc.h"
 #include "base/sql.h"
@@ -118,6 +119,34 @@ mr_models_get_by_name(const char *name, MrModel *model)
 									MR_VALUES(mr_value_text(name)));
 
 	return read_model(&rows, model);
+}
+
+/*
+ * Whether the actor would find the model by a SELECT; true where row-level
+ * security hides nothing from him, whether there is such a model or not.
+ */
+bool
+mr_models_is_visible(const char *name)
+{
+	static MrStatement statement = {
+		"SELECT FROM modelreg.model WHERE model_name = $1"
+	};
+
+	return !mr_call_is_restricted("model") ||
+		mr_sql_run(&statement, MR_SIGHT_CALLER,
+				   MR_VALUES(mr_value_text(name))) > 0;
+}
+
+bool
+mr_models_is_visible_by_key(const pg_uuid_t *key)
+{
+	static MrStatement statement = {
+		"SELECT FROM modelreg.model WHERE model_key = $1"
+	};
+
+	return !mr_call_is_restricted("model") ||
+		mr_sql_run(&statement, MR_SIGHT_CALLER,
+				   MR_VALUES(mr_value_uuid(key))) > 0;
 }
 
 bool
@@ -435,8 +464,8 @@ mr_models_column_kind(const char *column)
 }
 
 /*
- * The keys of all models, or of the one of that name, as a uuid[] that
- * outlives the call; returns how many.
+ * The keys of all models, or of the one of that name, that the actor may see,
+ * as a uuid[] that outlives the call; returns how many.
  */
 uint64
 mr_models_keys(const char *name, Datum *keys)
@@ -445,7 +474,7 @@ mr_models_keys(const char *name, Datum *keys)
 		"SELECT coalesce(array_agg(model_key ORDER BY model_key), '{}'), count(*)"
 		" FROM modelreg.model WHERE $1 IS NULL OR model_name = $1"
 	};
-	MrRows		rows = mr_sql_query(&statement, MR_SIGHT_LATEST,
+	MrRows		rows = mr_sql_query(&statement, MR_SIGHT_CALLER,
 									MR_VALUES(mr_value_text(name)));
 	uint64		count;
 

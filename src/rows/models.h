@@ -74,6 +74,8 @@ extern bool mr_models_lock_by_key(const pg_uuid_t *key, MrModel *model);
 extern bool mr_models_try_lock_by_key(const pg_uuid_t *key, MrModel *model);
 extern bool mr_models_get_by_key(const pg_uuid_t *key, MrModel *model);
 extern bool mr_models_get_by_name(const char *name, MrModel *model);
+extern bool mr_models_is_visible(const char *name);
+extern bool mr_models_is_visible_by_key(const pg_uuid_t *key);
 extern bool mr_models_exists(const char *name);
 extern bool mr_models_insert(const char *name, const char *type,
 							 const MrModelSettings *settings,

@@ -3,17 +3,19 @@
  */
 #include "postgres.h"
 
+#include "base/call.h"
 #include "base/sql.h"
 #include "rows/references.h"
 
 #define SELECT_REFERENCES \
 	"SELECT v.model_id, v.checksum, v.artifact_size," \
-	" coalesce(a.artifact_size, -1), a.storage, m.model_key IS NOT NULL," \
+	" coalesce(a.artifact_size, -1), a.storage," \
+	" $1 OR m.model_key IS NOT NULL," \
 	" v.file_count, v.files_size," \
 	" (SELECT count(*) FROM modelreg.version_file AS f" \
 	" WHERE f.model_id = v.model_id)," \
 	" (SELECT string_agg(p, ', ') FROM unnest(v.parent_ids) AS p" \
-	" WHERE NOT EXISTS (SELECT FROM modelreg.audit_event AS e" \
+	" WHERE NOT $2 AND NOT EXISTS (SELECT FROM modelreg.audit_event AS e" \
 	" WHERE e.model_id = p AND e.event = 'register'))" \
 	" FROM modelreg.model_version AS v" \
 	" LEFT JOIN modelreg.artifact AS a ON a.sha256 =" \
@@ -23,23 +25,29 @@
 /*
  * What the version, or if model_id is NULL what each version, refers to, by
  * the active snapshot and with the rights of the present role; ordered by
- * artifact.  Returns how many.
+ * artifact.  Returns how many.  A model, or the registration of a parent, that
+ * row-level security may hide from that role is not said to be missing.
  */
 uint64
 mr_references_get(const char *model_id, MrReference **references)
 {
-	static MrStatement of_one = {SELECT_REFERENCES " WHERE v.model_id = $1"};
+	static MrStatement of_one = {SELECT_REFERENCES " WHERE v.model_id = $3"};
 	static MrStatement of_all = {
 		SELECT_REFERENCES " ORDER BY v.checksum, v.model_id"
 	};
+	MrValue		models_hidden = mr_value_bool(mr_call_is_restricted("model"));
+	MrValue		events_hidden =
+		mr_value_bool(mr_call_is_restricted("audit_event"));
 	MrRows		rows;
 	MrReference *next;
 
 	if (model_id)
 		rows = mr_sql_query(&of_one, MR_SIGHT_ACTIVE,
-							MR_VALUES(mr_value_text(model_id)));
+							MR_VALUES(models_hidden, events_hidden,
+									  mr_value_text(model_id)));
 	else
-		rows = mr_sql_query(&of_all, MR_SIGHT_ACTIVE, MR_NO_VALUES);
+		rows = mr_sql_query(&of_all, MR_SIGHT_ACTIVE,
+							MR_VALUES(models_hidden, events_hidden));
 	next = MemoryContextAllocHuge(CurrentMemoryContext,
 								  sizeof(MrReference) * Max(rows.count, 1));
 	*references = next;

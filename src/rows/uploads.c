@@ -7,6 +7,7 @@
 #include "port/pg_bswap.h"
 #include "utils/lsyscache.h"
 
+#include "base/call.h"
 #include "base/compat.h"
 #include "base/uuid7.h"
 #include "rows/uploads.h"
@@ -55,7 +56,23 @@ mr_uploads_get(const pg_uuid_t *upload_id, MrSight sight, MrUploadRow *row)
 }
 
 /*
- * The same, and locks the row to the end of the transaction.
+ * Whether the actor would find the upload by a SELECT; true where row-level
+ * security hides nothing from him, whether there is such an upload or not.
+ */
+bool
+mr_uploads_is_visible(const pg_uuid_t *upload_id)
+{
+	static MrStatement statement = {
+		"SELECT FROM modelreg.upload WHERE upload_id = $1"
+	};
+
+	return !mr_call_is_restricted("upload") ||
+		mr_sql_run(&statement, MR_SIGHT_CALLER,
+				   MR_VALUES(mr_value_uuid(upload_id))) > 0;
+}
+
+/*
+ * Reads an upload and locks its row to the end of the transaction.
  */
 bool
 mr_uploads_lock(const pg_uuid_t *upload_id, MrUploadRow *row)

@@ -30,6 +30,7 @@ pg_noreturn extern void mr_uploads_raise_unknown(const pg_uuid_t *upload_id);
 extern void mr_uploads_insert(MrUploadRow *row);
 extern bool mr_uploads_get(const pg_uuid_t *upload_id, MrSight sight,
 						   MrUploadRow *row);
+extern bool mr_uploads_is_visible(const pg_uuid_t *upload_id);
 extern bool mr_uploads_lock(const pg_uuid_t *upload_id, MrUploadRow *row);
 extern bytea *mr_uploads_state(const pg_uuid_t *upload_id, MrSight sight);
 extern bool mr_uploads_is_intact(const MrUploadRow *row, bytea *state);

@@ -5,10 +5,12 @@
 
 #include "executor/spi.h"
 
+#include "base/call.h"
 #include "base/clip.h"
 #include "base/tuple.h"
 #include "rows/versions.h"
 
+static NullableDatum visible_ids(const pg_uuid_t *model_key);
 static bool query_version(MrStatement *statement, MrSight sight,
 						  const char *model_id, MrVersion *version);
 static uint64 read_ids(MrRows rows, char ***model_ids);
@@ -59,6 +61,22 @@ mr_versions_get(const char *model_id, MrSight sight, MrVersion *version)
 }
 
 /*
+ * Whether the actor would find the version by a SELECT; true where row-level
+ * security hides nothing from him, whether there is such a version or not.
+ */
+bool
+mr_versions_is_visible(const char *model_id)
+{
+	static MrStatement statement = {
+		"SELECT FROM modelreg.model_version WHERE model_id = $1"
+	};
+
+	return !mr_call_is_restricted("model_version") ||
+		mr_sql_run(&statement, MR_SIGHT_CALLER,
+				   MR_VALUES(mr_value_text(model_id))) > 0;
+}
+
+/*
  * Reads a version and locks its row to the end of the transaction.  The
  * caller holds the lock of its model.
  */
@@ -87,10 +105,11 @@ mr_versions_exists(const char *model_name, const char *version, MrSight sight)
 }
 
 /*
- * The first of the ids (text[]) that is no version; NULL if all are.
+ * The first of the ids (text[]) that is no version, or none that the actor
+ * may see; NULL if all are.
  */
 char *
-mr_versions_missing(Datum model_ids, MrSight sight)
+mr_versions_missing(Datum model_ids)
 {
 	static MrStatement statement = {
 		"SELECT i FROM unnest($1) AS i WHERE NOT EXISTS"
@@ -98,7 +117,7 @@ mr_versions_missing(Datum model_ids, MrSight sight)
 		" LIMIT 1"
 	};
 
-	return mr_sql_query_text(&statement, sight,
+	return mr_sql_query_text(&statement, MR_SIGHT_CALLER,
 							 MR_VALUES(mr_value_of(TEXTARRAYOID, model_ids)));
 }
 
@@ -279,13 +298,14 @@ mr_versions_all(const pg_uuid_t *model_key, char ***model_ids)
 
 /*
  * Up to limit versions beyond the newest ones that are kept, oldest first,
- * without those that somebody else holds locked, those with an alias and,
- * with spare_live, those in production and canary; locks them.  The caller
- * holds the model's lock.
+ * without those that somebody else holds locked, those with an alias, with
+ * spare_live those in production and canary, and with visible_only those that
+ * row-level security hides from the actor; locks them.  The caller holds the
+ * model's lock.
  */
 uint64
 mr_versions_excess(const pg_uuid_t *model_key, int keep, bool spare_live,
-				   int limit, char ***model_ids)
+				   bool visible_only, int limit, char ***model_ids)
 {
 	static MrStatement statement = {
 		"SELECT model_id FROM modelreg.model_version AS v"
@@ -296,15 +316,21 @@ mr_versions_excess(const pg_uuid_t *model_key, int keep, bool spare_live,
 		" AND NOT ($3 AND deployment_stage IN ('production', 'canary'))"
 		" AND NOT EXISTS (SELECT FROM modelreg.model_alias AS a"
 		" WHERE a.model_id = v.model_id)"
+		" AND ($5 IS NULL OR model_id = ANY ($5))"
 		" ORDER BY version_number LIMIT $4"
 		" FOR UPDATE OF v SKIP LOCKED"
 	};
+	NullableDatum only = {.isnull = true};
 
+	if (visible_only && mr_call_is_restricted("model_version"))
+		only = visible_ids(model_key);
 	return read_ids(mr_sql_query(&statement, MR_SIGHT_LATEST,
 								 MR_VALUES(mr_value_uuid(model_key),
 										   mr_value_int4(keep),
 										   mr_value_bool(spare_live),
-										   mr_value_int4(limit))),
+										   mr_value_int4(limit),
+										   mr_value_nullable(TEXTARRAYOID,
+															 only))),
 					model_ids);
 }
 
@@ -373,6 +399,23 @@ mr_versions_snapshot(HeapTuple row, TupleDesc desc)
 
 	return mr_sql_query_datum(&statement, MR_SIGHT_LATEST,
 							  MR_VALUES(mr_value_row(row, desc)));
+}
+
+/*
+ * The ids of the model's versions that the actor may see, text[].
+ */
+static NullableDatum
+visible_ids(const pg_uuid_t *model_key)
+{
+	static MrStatement statement = {
+		"SELECT coalesce(array_agg(model_id), '{}')"
+		" FROM modelreg.model_version WHERE model_key = $1"
+	};
+	NullableDatum ids = {0};
+
+	ids.value = mr_sql_query_datum(&statement, MR_SIGHT_CALLER,
+								   MR_VALUES(mr_value_uuid(model_key)));
+	return ids;
 }
 
 static bool

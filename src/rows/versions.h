@@ -75,10 +75,11 @@ extern void mr_versions_from_row(HeapTuple tuple, TupleDesc desc,
 								 MrVersion *version);
 extern bool mr_versions_get(const char *model_id, MrSight sight,
 							MrVersion *version);
+extern bool mr_versions_is_visible(const char *model_id);
 extern bool mr_versions_lock(const char *model_id, MrVersion *version);
 extern bool mr_versions_exists(const char *model_name, const char *version,
 							   MrSight sight);
-extern char *mr_versions_missing(Datum model_ids, MrSight sight);
+extern char *mr_versions_missing(Datum model_ids);
 extern Datum mr_versions_insert(const MrNewVersion *new_version,
 								Datum *snapshot);
 extern void mr_versions_set_stage(const char *model_id, MrStage stage);
@@ -93,8 +94,8 @@ extern uint64 mr_versions_in_production(const pg_uuid_t *model_key,
 										const char *except, char ***model_ids);
 extern uint64 mr_versions_all(const pg_uuid_t *model_key, char ***model_ids);
 extern uint64 mr_versions_excess(const pg_uuid_t *model_key, int keep,
-								 bool spare_live, int limit,
-								 char ***model_ids);
+								 bool spare_live, bool visible_only,
+								 int limit, char ***model_ids);
 extern MrVersionColumn mr_versions_column(const char *column);
 extern int	mr_versions_deployed_at_column(TupleDesc desc);
 extern bool mr_versions_changes(HeapTuple old_row, HeapTuple new_row,

@@ -182,6 +182,8 @@ append_event(const pg_uuid_t *key, const char *model_name, int64 seq,
 /*
  * Tells listeners what changed: a hint to look, never a record.  At the level
  * "stage", that is whatever may change which version a service should load.
+ * Anybody can listen, so where row-level security hides versions or models
+ * from somebody, the hint says only that something happened.
  */
 static void
 notify_listeners(const MrEvent *event, int64 seq)
@@ -201,6 +203,15 @@ notify_listeners(const MrEvent *event, int64 seq)
 	initStringInfo(&payload);
 	appendStringInfoString(&payload, "{\"event\": ");
 	escape_json(&payload, event->event);
+	if (mr_call_has_row_security("model_version") ||
+		mr_call_has_row_security("model"))
+	{
+		appendStringInfoString(&payload,
+							   ", \"model_id\": null, \"stage\": null,"
+							   " \"seq\": null}");
+		Async_Notify("modelreg", payload.data);
+		return;
+	}
 	appendStringInfoString(&payload, ", \"model_id\": ");
 	/* an alias that was dropped names nothing any more */
 	if (event->model_id &&

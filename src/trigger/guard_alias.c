@@ -13,8 +13,8 @@
 
 #include "base/call.h"
 #include "base/clip.h"
+#include "life/target.h"
 #include "rows/aliases.h"
-#include "rows/versions.h"
 #include "trigger/fired.h"
 #include "trigger/guard.h"
 
@@ -92,8 +92,7 @@ check_alias_target(FunctionCallInfo fcinfo)
 
 	mr_aliases_from_row(trigger->tg_newtuple,
 						RelationGetDescr(trigger->tg_relation), &alias);
-	if (!mr_versions_lock(alias.model_id, &version))
-		mr_versions_raise_unknown(alias.model_id);
+	mr_target_lock_version(alias.model_id, &version);
 	if (memcmp(&version.model_key, &alias.model_key, UUID_LEN) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

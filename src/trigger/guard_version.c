@@ -79,7 +79,7 @@ check_version_alias(FunctionCallInfo fcinfo)
 
 	mr_versions_from_row(trigger->tg_trigtuple,
 						 RelationGetDescr(trigger->tg_relation), &version);
-	mr_removal_check_no_alias(version.model_id);
+	mr_removal_check_no_alias(&version.model_key, version.model_id);
 	return (Datum) 0;
 }
 

@@ -81,6 +81,26 @@ is(told("BEGIN; $raw ROLLBACK;"), '', 'nothing of a transaction that is rolled b
 is(told("BEGIN; UPDATE modelreg.model_version SET notes = 'y' WHERE version = '1.0.0'; SAVEPOINT s; $raw ROLLBACK TO s; COMMIT;"), 'update version production', 'nothing of a savepoint that is rolled back');
 is(told("BEGIN; $raw COMMIT;"), 'stage version staging', 'at commit it is sent');
 
+# ---- Row-level security: anybody may listen, so the hint tells only that something happened ----
+
+sub heard
+{
+	my ($sql) = @_;
+	$node->safe_psql('postgres', $sql);
+	return join "\n", $listener->query_safe('SELECT 1') =~ /payload "(.*)" received/mg;
+}
+for my $table ('model_version', 'model')
+{
+	$node->safe_psql('postgres', "ALTER TABLE modelreg.$table ENABLE ROW LEVEL SECURITY");
+	is(heard($raw =~ s/staging/canary/r), '{"event": "stage", "model_id": null, "stage": null, "seq": null}', "row-level security on $table: a move of something");
+	is(heard($alias), '{"event": "alias", "model_id": null, "stage": null, "seq": null}', '... an alias of something');
+	is(heard("$raw SELECT modelreg_drop_alias('n', 'champion');"), <<'TEXT' =~ s/\n\z//r, '... and that is all');
+{"event": "stage", "model_id": null, "stage": null, "seq": null}
+{"event": "alias", "model_id": null, "stage": null, "seq": null}
+TEXT
+	$node->safe_psql('postgres', "ALTER TABLE modelreg.$table DISABLE ROW LEVEL SECURITY");
+}
+
 # ---- none --------------------------------------------------------------------------------
 
 $node->safe_psql('postgres', q{ALTER SYSTEM SET modelreg.notify = 'none'});
