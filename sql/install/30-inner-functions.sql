@@ -131,7 +131,7 @@ CREATE FUNCTION modelreg.require_model(model_name text) RETURNS void
 	SET search_path = pg_catalog, pg_temp
 	AS $$
 BEGIN
-	IF $1 IS NOT NULL AND NOT EXISTS (SELECT FROM modelreg.model AS m WHERE m.model_name = $1) THEN
+	IF $1 IS NOT NULL AND NOT EXISTS (SELECT FROM modelreg.model AS m WHERE m.model_name = $1 COLLATE "C") THEN
 		RAISE EXCEPTION USING
 			ERRCODE = 'undefined_object',
 			MESSAGE = format('model "%s" does not exist', modelreg.clip($1));
@@ -254,8 +254,8 @@ CREATE FUNCTION modelreg.higher_is_better(metric text) RETURNS boolean
 	LANGUAGE sql STABLE STRICT PARALLEL SAFE
 	AS $$SELECT COALESCE(
 		(SELECT d.higher_is_better FROM modelreg.metric_direction AS d
-		 WHERE d.metric OPERATOR(pg_catalog.=) $1),
-		pg_catalog.lower($1 COLLATE "C") OPERATOR(pg_catalog.!~)
+		 WHERE d.metric OPERATOR(pg_catalog.=) $1 COLLATE pg_catalog."C"),
+		pg_catalog.lower($1 COLLATE pg_catalog."C") OPERATOR(pg_catalog.!~)
 		'(^|_)(loss|logloss|error|errors|err|mae|mse|rmse|mape|smape|msle|rmsle|mad|deviance|perplexity|latency|duration|time|seconds|ms|fpr|fnr|eer|wer|cer|brier|regret)(_|$)'::pg_catalog.text)$$;
 COMMENT ON FUNCTION modelreg.higher_is_better(text) IS
 	'Whether a higher value of the metric is better: as modelreg_set_metric_direction said, else by its name.';

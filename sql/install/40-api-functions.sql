@@ -215,7 +215,7 @@ COMMENT ON FUNCTION @extschema@.modelreg_list(text, text, jsonb, text[], text, t
 
 CREATE FUNCTION @extschema@.modelreg_info(model_id text) RETURNS SETOF modelreg.model_version
 	LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
-	AS $$SELECT v.* FROM modelreg.model_version AS v WHERE v.model_id OPERATOR(pg_catalog.=) $1$$;
+	AS $$SELECT v.* FROM modelreg.model_version AS v WHERE v.model_id OPERATOR(pg_catalog.=) $1 COLLATE pg_catalog."C"$$;
 COMMENT ON FUNCTION @extschema@.modelreg_info(text) IS
 	'The metadata of a version: one row, or none.';
 
@@ -246,7 +246,7 @@ BEGIN
 	END IF;
 
 	SELECT i INTO missing
-	FROM unnest(model_ids) WITH ORDINALITY AS u (i, n)
+	FROM unnest(model_ids COLLATE "C") WITH ORDINALITY AS u (i, n)
 	WHERE NOT EXISTS (SELECT FROM modelreg.model_version AS v WHERE v.model_id = i)
 	ORDER BY n
 	LIMIT 1;
@@ -260,7 +260,7 @@ BEGIN
 	WITH chosen AS (
 		SELECT DISTINCT ON (v.model_id)
 			v.model_id, v.version, v.deployment_stage, v.performance_metrics, u.n
-		FROM unnest(model_ids) WITH ORDINALITY AS u (i, n)
+		FROM unnest(model_ids COLLATE "C") WITH ORDINALITY AS u (i, n)
 		JOIN modelreg.model_version AS v ON v.model_id = u.i
 		ORDER BY v.model_id, u.n
 	), measured AS (
@@ -268,7 +268,7 @@ BEGIN
 		FROM chosen AS c, jsonb_each_text(c.performance_metrics) AS p
 	), wanted AS (
 		SELECT DISTINCT k.metric COLLATE "C" AS metric
-		FROM unnest(metrics) AS k (metric)
+		FROM unnest(metrics COLLATE "C") AS k (metric)
 		WHERE k.metric IS NOT NULL
 		UNION
 		SELECT DISTINCT m.metric
@@ -370,7 +370,8 @@ CREATE FUNCTION @extschema@.modelreg_resolve(
 	FROM modelreg.model AS m
 	JOIN modelreg.model_alias AS a ON a.model_key OPERATOR(pg_catalog.=) m.model_key
 	JOIN modelreg.model_version AS v ON v.model_id OPERATOR(pg_catalog.=) a.model_id
-	WHERE m.model_name OPERATOR(pg_catalog.=) $1 AND a.alias OPERATOR(pg_catalog.=) $2$$;
+	WHERE m.model_name OPERATOR(pg_catalog.=) $1 COLLATE pg_catalog."C"
+		AND a.alias OPERATOR(pg_catalog.=) $2 COLLATE pg_catalog."C"$$;
 COMMENT ON FUNCTION @extschema@.modelreg_resolve(text, text) IS
 	'The version of the model that the alias names: one row, or none. Locks nothing; works on a replica.';
 

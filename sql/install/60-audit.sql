@@ -16,9 +16,9 @@ BEGIN
 	IF $2 IS NOT NULL THEN
 		RETURN QUERY
 		SELECT e.* FROM modelreg.audit_event AS e
-		WHERE e.model_id = $2 AND e.at >= start
+		WHERE e.model_id = $2 COLLATE "C" AND e.at >= start
 			AND ($1 IS NULL OR e.model_key = ANY (ARRAY(
-				SELECT DISTINCT n.model_key FROM modelreg.audit_event AS n WHERE n.model_name = $1)))
+				SELECT DISTINCT n.model_key FROM modelreg.audit_event AS n WHERE n.model_name = $1 COLLATE "C")))
 		ORDER BY e.at, e.model_key, e.seq;
 	ELSIF $1 IS NOT NULL THEN
 		-- every chain that ever had the name, under whatever name it has since
@@ -26,7 +26,7 @@ BEGIN
 		SELECT e.* FROM modelreg.audit_event AS e
 		WHERE e.at >= start
 			AND e.model_key = ANY (ARRAY(
-				SELECT DISTINCT n.model_key FROM modelreg.audit_event AS n WHERE n.model_name = $1))
+				SELECT DISTINCT n.model_key FROM modelreg.audit_event AS n WHERE n.model_name = $1 COLLATE "C"))
 		ORDER BY e.at, e.model_key, e.seq;
 	ELSE
 		RETURN QUERY
@@ -54,7 +54,7 @@ CREATE FUNCTION @extschema@.modelreg_at(
 	WITH chosen AS (
 		SELECT DISTINCT e.model_key
 		FROM modelreg.audit_event AS e
-		WHERE e.model_name = $2
+		WHERE e.model_name = $2 COLLATE "C"
 		UNION ALL
 		SELECT DISTINCT e.model_key
 		FROM modelreg.audit_event AS e
@@ -81,7 +81,7 @@ CREATE FUNCTION @extschema@.modelreg_at(
 	JOIN modelreg.audit_event AS r ON r.model_id = m.model_id AND r.event = 'register'
 	WHERE n.event <> 'model_delete'
 		AND m.event <> 'delete'
-		AND ($2 IS NULL OR n.model_name = $2)
+		AND ($2 IS NULL OR n.model_name = $2 COLLATE "C")
 	ORDER BY n.model_name, r.seq
 $$;
 COMMENT ON FUNCTION @extschema@.modelreg_at(timestamptz, text) IS
@@ -391,12 +391,12 @@ CREATE FUNCTION @extschema@.modelreg_audit_verify(
 	SELECT modelreg.check_anchor($2);
 	WITH chosen AS (
 		SELECT CASE WHEN $1 IS NOT NULL THEN ARRAY(
-			SELECT e.model_key FROM modelreg.audit_event AS e WHERE e.model_name = $1
+			SELECT e.model_key FROM modelreg.audit_event AS e WHERE e.model_name = $1 COLLATE "C"
 			UNION
-			SELECT m.model_key FROM modelreg.model AS m WHERE m.model_name = $1
+			SELECT m.model_key FROM modelreg.model AS m WHERE m.model_name = $1 COLLATE "C"
 			UNION
 			SELECT a.key::uuid FROM jsonb_each($2 -> 'heads') AS a
-			WHERE a.value ->> 'model_name' = $1
+			WHERE a.value ->> 'model_name' = $1 COLLATE "C"
 		) ELSE ARRAY(
 			SELECT e.model_key FROM modelreg.audit_event AS e
 			UNION

@@ -90,7 +90,7 @@ CREATE FUNCTION @extschema@.modelreg_cleanup_preview(
 			row_number() OVER (PARTITION BY v.model_key ORDER BY v.version_number DESC) AS age
 		FROM modelreg.model_version AS v
 		JOIN modelreg.model AS m ON m.model_key = v.model_key
-		WHERE $2 IS NULL OR m.model_name = $2
+		WHERE $2 IS NULL OR m.model_name = $2 COLLATE "C"
 	) AS r
 	WHERE r.max_versions > 0
 		AND r.age > r.max_versions
@@ -113,7 +113,7 @@ CREATE FUNCTION modelreg.cron_function(function_name text) RETURNS text
 		AND d.deptype = 'e' AND d.classid = 'pg_proc'::regclass
 	JOIN pg_proc AS p ON p.oid = d.objid
 	JOIN pg_namespace AS n ON n.oid = p.pronamespace
-	WHERE e.extname = 'pg_cron' AND p.proname = $1
+	WHERE e.extname = 'pg_cron' AND p.proname = $1 COLLATE "C"
 	LIMIT 1
 $$;
 COMMENT ON FUNCTION modelreg.cron_function(text) IS

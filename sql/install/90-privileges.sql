@@ -24,7 +24,7 @@ BEGIN
 					AND t.typtype OPERATOR(pg_catalog.<>) 'e'::pg_catalog."char")
 	LOOP
 		EXECUTE pg_catalog.format('ALTER %s %s OWNER TO modelreg_owner',
-								  pg_catalog.upper(member.type), member.identity);
+								  pg_catalog.upper(member.type COLLATE pg_catalog."C"), member.identity);
 
 		-- PUBLIC's rights on functions and types, and whatever the installing
 		-- superuser's default privileges gave to whomever
@@ -56,7 +56,7 @@ BEGIN
 				CASE
 					WHEN member.type IN ('table', 'view') THEN 'TABLE'
 					WHEN member.type IN ('function', 'procedure', 'aggregate') THEN 'ROUTINE'
-					ELSE pg_catalog.upper(member.type)
+					ELSE pg_catalog.upper(member.type COLLATE pg_catalog."C")
 				END,
 				member.identity,
 				CASE
