@@ -111,11 +111,16 @@ copy_for() {
 # that called, with the remaining arguments, from there.  The second pass
 # through here, in the copy, returns.
 enter_copy() {
-	local work=$1 user venv name as=()
+	local work=$1 user venv lint_venv name as=()
 	shift
 	[ -z "${MODELREG_WORK:-}" ] || return 0
 	mkdir -p "$work/tmp"
 	copy_tree "$work/src"
+	lint_venv=${MODELREG_LINT_VENV:-.venv-lint}
+	# for the lint suite
+	if [ "$(basename "$0")" = with-cluster ] && [ -d "$lint_venv" ]; then
+		cp -r --preserve=links,mode "$lint_venv" "$work/src/.venv-lint"
+	fi
 	MODELREG_PYTHON=$(find_python) || MODELREG_PYTHON=
 	if [ "$(id -u)" -eq 0 ]; then
 		user=$(server_user)

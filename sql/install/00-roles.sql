@@ -23,10 +23,10 @@ BEGIN
 		IF NOT FOUND THEN
 			EXECUTE pg_catalog.format('CREATE ROLE %I NOLOGIN', wanted);
 			EXECUTE pg_catalog.format('COMMENT ON ROLE %I IS %L', wanted,
-				CASE wanted
-					WHEN 'modelreg_owner' THEN 'Owns the objects of modelreg; nobody is a member.'
-					WHEN 'modelreg_reader' THEN 'May list, load and compare model versions and read the audit trail.'
-					WHEN 'modelreg_writer' THEN 'May register model versions and move them between development and staging; contains modelreg_reader.'
+				CASE
+					WHEN wanted OPERATOR(pg_catalog.=) 'modelreg_owner'::pg_catalog.text THEN 'Owns the objects of modelreg; nobody is a member.'
+					WHEN wanted OPERATOR(pg_catalog.=) 'modelreg_reader'::pg_catalog.text THEN 'May list, load and compare model versions and read the audit trail.'
+					WHEN wanted OPERATOR(pg_catalog.=) 'modelreg_writer'::pg_catalog.text THEN 'May register model versions and move them between development and staging; contains modelreg_reader.'
 					ELSE 'May do everything in the model registry; contains modelreg_writer.'
 				END);
 			CONTINUE;
@@ -49,8 +49,7 @@ BEGIN
 		FROM pg_catalog.pg_auth_members AS am
 		JOIN pg_catalog.pg_authid AS m ON m.oid OPERATOR(pg_catalog.=) am.member
 		WHERE am.roleid OPERATOR(pg_catalog.=) existing.oid
-			AND m.rolname NOT IN ('modelreg_writer'::pg_catalog.name,
-								  'modelreg_admin'::pg_catalog.name);
+			AND m.rolname OPERATOR(pg_catalog.<>) ALL (ARRAY['modelreg_writer', 'modelreg_admin']::pg_catalog.name[]);
 		IF others IS NOT NULL AND wanted OPERATOR(pg_catalog.=) 'modelreg_owner'::pg_catalog.text THEN
 			RAISE EXCEPTION USING
 				ERRCODE = 'invalid_role_specification',
@@ -68,11 +67,11 @@ BEGIN
 		FROM pg_catalog.pg_auth_members AS am
 		JOIN pg_catalog.pg_authid AS g ON g.oid OPERATOR(pg_catalog.=) am.roleid
 		WHERE am.member OPERATOR(pg_catalog.=) existing.oid
-			AND g.rolname IN ('modelreg_owner'::pg_catalog.name, 'modelreg_reader'::pg_catalog.name,
-							  'modelreg_writer'::pg_catalog.name, 'modelreg_admin'::pg_catalog.name)
-			AND (wanted, g.rolname::pg_catalog.text) NOT IN (
-				VALUES ('modelreg_writer'::pg_catalog.text, 'modelreg_reader'::pg_catalog.text),
-					   ('modelreg_admin'::pg_catalog.text, 'modelreg_writer'::pg_catalog.text));
+			AND g.rolname OPERATOR(pg_catalog.=) ANY (ARRAY['modelreg_owner', 'modelreg_reader',
+				'modelreg_writer', 'modelreg_admin']::pg_catalog.name[])
+			-- each may contain the one before
+			AND pg_catalog.concat(wanted, ' ', g.rolname) OPERATOR(pg_catalog.<>) ALL (ARRAY[
+				'modelreg_writer modelreg_reader', 'modelreg_admin modelreg_writer']::pg_catalog.text[]);
 		IF others IS NOT NULL THEN
 			RAISE EXCEPTION USING
 				ERRCODE = 'invalid_role_specification',

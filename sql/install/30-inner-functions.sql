@@ -62,7 +62,7 @@ CREATE FUNCTION modelreg.merge_properties(properties jsonb, changes jsonb) RETUR
 		(properties OPERATOR(pg_catalog.||) changes) OPERATOR(pg_catalog.-) ARRAY(
 			SELECT c.key
 			FROM pg_catalog.jsonb_each(changes) AS c (key, value)
-			WHERE c.value OPERATOR(pg_catalog.=) 'null'::jsonb) END$$;
+			WHERE c.value OPERATOR(pg_catalog.=) 'null'::pg_catalog.jsonb) END$$;
 COMMENT ON FUNCTION modelreg.merge_properties(jsonb, jsonb) IS
 	'The properties with the changes merged in key by key, where a JSON null removes a key; changes NULL: as they are.';
 

@@ -46,7 +46,7 @@ CREATE VIEW modelreg.storage_usage WITH (security_invoker = true) AS
 		SELECT v.model_name, v.checksum, v.artifact_size, 1 AS versions
 		FROM modelreg.model_version AS v
 		UNION ALL
-		SELECT v.model_name, pg_catalog.encode(f.sha256, 'hex'::text), f.artifact_size, 0
+		SELECT v.model_name, pg_catalog.encode(f.sha256, 'hex'::pg_catalog.text), f.artifact_size, 0
 		FROM modelreg.version_file AS f
 		JOIN modelreg.model_version AS v ON v.model_id OPERATOR(pg_catalog.=) f.model_id
 	), used AS (
@@ -62,7 +62,7 @@ CREATE VIEW modelreg.storage_usage WITH (security_invoker = true) AS
 			SELECT DISTINCT u.model_name, l.chunk
 			FROM used AS u
 			JOIN modelreg.artifact AS a
-				ON a.sha256 OPERATOR(pg_catalog.=) pg_catalog.decode(u.checksum, 'hex'::text)
+				ON a.sha256 OPERATOR(pg_catalog.=) pg_catalog.decode(u.checksum, 'hex'::pg_catalog.text)
 			JOIN modelreg.artifact_chunk AS l ON l.content OPERATOR(pg_catalog.=) a.content
 		) AS d
 		JOIN modelreg.chunk AS c ON c.chunk OPERATOR(pg_catalog.=) d.chunk
@@ -84,7 +84,7 @@ CREATE VIEW modelreg.storage_usage WITH (security_invoker = true) AS
 	FROM summed AS t
 	-- no name is empty, and IS NOT DISTINCT FROM could not be hashed
 	LEFT JOIN stored AS s
-		ON COALESCE(s.model_name, ''::text) OPERATOR(pg_catalog.=) COALESCE(t.model_name, ''::text);
+		ON COALESCE(s.model_name, ''::pg_catalog.text) OPERATOR(pg_catalog.=) COALESCE(t.model_name, ''::pg_catalog.text);
 COMMENT ON VIEW modelreg.storage_usage IS 'Bytes for each model, and in all (model_name NULL): as registered, as stored, and what sharing and compression save. Reads the whole directory of chunks.';
 COMMENT ON COLUMN modelreg.storage_usage.model_name IS 'The model; NULL: all together.';
 COMMENT ON COLUMN modelreg.storage_usage.versions IS 'How many versions there are.';
@@ -96,10 +96,10 @@ COMMENT ON COLUMN modelreg.storage_usage.saved_by_sharing IS 'What is saved by s
 COMMENT ON COLUMN modelreg.storage_usage.saved_by_compression IS 'What is saved by compressing chunks; logical_bytes is stored_bytes and both savings.';
 
 CREATE VIEW modelreg.artifact_health WITH (security_invoker = true) AS
-	SELECT pg_catalog.encode(a.sha256, 'hex'::text) AS checksum, a.artifact_size, a.stored_at,
+	SELECT pg_catalog.encode(a.sha256, 'hex'::pg_catalog.text) AS checksum, a.artifact_size, a.stored_at,
 		c.verified_at, c.verified_at IS NOT NULL AND c.problem IS NULL AS ok, c.problem,
 		ARRAY(SELECT v.model_id FROM modelreg.model_version AS v
-			WHERE v.checksum OPERATOR(pg_catalog.=) pg_catalog.encode(a.sha256, 'hex'::text)
+			WHERE v.checksum OPERATOR(pg_catalog.=) pg_catalog.encode(a.sha256, 'hex'::pg_catalog.text)
 			UNION
 			SELECT v.model_id FROM modelreg.version_file AS f
 			JOIN modelreg.model_version AS v ON v.model_id OPERATOR(pg_catalog.=) f.model_id
@@ -121,14 +121,14 @@ CREATE VIEW modelreg.stage_history WITH (security_invoker = true) AS
 		s.actor, s.reason
 	FROM (
 		SELECT e.model_name, e.model_id, e.event,
-			(e.new_values OPERATOR(pg_catalog.->>) 'deployment_stage'::text)::modelreg.deployment_stage AS stage,
+			(e.new_values OPERATOR(pg_catalog.->>) 'deployment_stage'::pg_catalog.text)::modelreg.deployment_stage AS stage,
 			e.at AS entered_at,
 			pg_catalog.lead(e.at) OVER (PARTITION BY e.model_key, e.model_id ORDER BY e.seq) AS left_at,
 			e.actor, e.reason
 		FROM modelreg.audit_event AS e
-		WHERE e.event IN ('register', 'stage', 'delete')
+		WHERE e.event OPERATOR(pg_catalog.=) ANY (ARRAY['register', 'stage', 'delete']::pg_catalog.text[])
 	) AS s
-	WHERE s.event OPERATOR(pg_catalog.<>) 'delete'::text;
+	WHERE s.event OPERATOR(pg_catalog.<>) 'delete'::pg_catalog.text;
 COMMENT ON VIEW modelreg.stage_history IS 'How long each version was in which stage, from the audit trail; deleted versions included.';
 COMMENT ON COLUMN modelreg.stage_history.model_name IS 'Name of the model at that time.';
 COMMENT ON COLUMN modelreg.stage_history.model_id IS 'The version.';

@@ -15,7 +15,7 @@ BEGIN
 		WHERE d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass
 			AND e.extname OPERATOR(pg_catalog.=) 'modelreg'::pg_catalog.name
 			AND d.deptype OPERATOR(pg_catalog.=) 'e'::pg_catalog."char"
-			AND i.type IN ('schema', 'table', 'view', 'type', 'function', 'procedure', 'aggregate')
+			AND i.type OPERATOR(pg_catalog.=) ANY (ARRAY['schema', 'table', 'view', 'type', 'function', 'procedure', 'aggregate']::pg_catalog.text[])
 			-- the row types of tables and views follow these
 			AND NOT EXISTS (
 				SELECT FROM pg_catalog.pg_type AS t
@@ -54,8 +54,8 @@ BEGIN
 		LOOP
 			EXECUTE pg_catalog.format('REVOKE ALL ON %s %s FROM %s CASCADE',
 				CASE
-					WHEN member.type IN ('table', 'view') THEN 'TABLE'
-					WHEN member.type IN ('function', 'procedure', 'aggregate') THEN 'ROUTINE'
+					WHEN member.type OPERATOR(pg_catalog.=) ANY (ARRAY['table', 'view']::pg_catalog.text[]) THEN 'TABLE'
+					WHEN member.type OPERATOR(pg_catalog.=) ANY (ARRAY['function', 'procedure', 'aggregate']::pg_catalog.text[]) THEN 'ROUTINE'
 					ELSE pg_catalog.upper(member.type COLLATE pg_catalog."C")
 				END,
 				member.identity,
