@@ -85,7 +85,7 @@ SQL_PARTS := $(sort $(wildcard $(SOURCE)/sql/install/*.sql))
 EXTENSION_SQL := sql/modelreg--$(EXTVERSION).sql
 DATA := $(call sources,sql/modelreg--*--*.sql)
 DATA_built := $(EXTENSION_SQL)
-DOCS := $(call sources,docs/*.md)
+DOCS := $(call sources,docs/*.md docs/*.sql)
 
 PG_CPPFLAGS = -I$(SOURCE)/src -DMODELREG_VERSION='"$(EXTVERSION)"'
 
@@ -131,6 +131,10 @@ override with_llvm = no
 endif
 
 include $(PGXS)
+
+# PGXS sets these: a documentation directory of our own, or our files would lie
+# among those of other extensions and could replace theirs.
+docmoduledir := modelreg
 
 # Makefile.global sets it, so it is added to afterwards.
 PROVE_FLAGS += -I test/t

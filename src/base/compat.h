@@ -7,6 +7,14 @@
 #ifndef MR_COMPAT_H
 #define MR_COMPAT_H
 
+/*
+ * security_invoker views, MarkGUCPrefixReserved and InitMaterializedSRF are not
+ * in 14 and before.
+ */
+#if PG_VERSION_NUM < 150000
+#error "modelreg needs PostgreSQL 15 or later"
+#endif
+
 /* 16 moved the varlena macros (VARDATA_ANY ...) out of postgres.h. */
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
