@@ -1,6 +1,41 @@
 /* ------------------------------------------------------------------
  * Is this installation sound?
  * ------------------------------------------------------------------ */
+
+-- PostgreSQL takes any name with a dot while the library is not loaded, and
+-- tells only then that there is no such setting.  The names in force are known
+-- where this is called, since modelreg_check has loaded the library.
+CREATE FUNCTION modelreg.unknown_settings()
+	RETURNS TABLE (name text, place text)
+	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	RETURN QUERY
+	SELECT c.setting, concat_ws(' in ',
+		CASE WHEN s.setrole <> 0 THEN format('role %I', pg_get_userbyid(s.setrole)) END,
+		CASE WHEN s.setdatabase <> 0 THEN format('database %I', d.datname) END)
+	FROM pg_db_role_setting AS s
+	LEFT JOIN pg_database AS d ON d.oid = s.setdatabase
+	CROSS JOIN LATERAL (SELECT split_part(u, '=', 1) FROM unnest(s.setconfig) AS u) AS c (setting)
+	WHERE (s.setdatabase = 0 OR d.datname = current_database())
+		AND lower(c.setting COLLATE "C") LIKE 'modelreg.%' AND NOT EXISTS (
+			SELECT FROM pg_settings AS k WHERE lower(k.name COLLATE "C") = lower(c.setting COLLATE "C"));
+	-- the files are for superusers, and whom these let
+	IF has_table_privilege('pg_file_settings', 'SELECT')
+		AND has_function_privilege('pg_show_all_file_settings()', 'EXECUTE')
+	THEN
+		RETURN QUERY
+		SELECT DISTINCT f.name, f.sourcefile
+		FROM pg_file_settings AS f
+		WHERE lower(f.name COLLATE "C") LIKE 'modelreg.%' AND NOT EXISTS (
+			SELECT FROM pg_settings AS k WHERE lower(k.name COLLATE "C") = lower(f.name COLLATE "C"));
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION modelreg.unknown_settings() IS
+	'Settings modelreg.… that there are not, of this database, of roles and, where the caller may read these, in the configuration files; and where they are set.';
+
 CREATE FUNCTION @extschema@.modelreg_check()
 	RETURNS TABLE (item text, ok boolean, detail text)
 	LANGUAGE sql STABLE PARALLEL RESTRICTED
@@ -15,7 +50,12 @@ CREATE FUNCTION @extschema@.modelreg_check()
 	SELECT 'preload', modelreg.is_preloaded(),
 		CASE WHEN modelreg.is_preloaded()
 			THEN 'the library is preloaded'
-			ELSE 'add modelreg to session_preload_libraries, so that SHOW and ALTER ... SET modelreg.* work in every session' END
+			ELSE format('ALTER DATABASE %I SET session_preload_libraries = modelreg, so that SHOW and ALTER ... SET modelreg.* work in every session', current_database()) END
+	UNION ALL
+	SELECT 'settings', count(*) = 0,
+		coalesce('there is no such setting: ' || string_agg(format('%s (%s)', u.name, u.place), ', ' ORDER BY u.name COLLATE "C", u.place COLLATE "C"),
+			'every modelreg.* that is set exists')
+	FROM modelreg.unknown_settings() AS u
 	UNION ALL
 	SELECT 'triggers', count(*) FILTER (WHERE t.tgenabled IS DISTINCT FROM w.mode) = 0,
 		coalesce('missing, changed, or not enabled as they should be: '
@@ -164,6 +204,19 @@ CREATE FUNCTION @extschema@.modelreg_check()
 		WHERE c.relnamespace = 'modelreg'::regnamespace AND a.grantee = 0
 	) AS x
 	UNION ALL
+	-- What tells of a version or a model: a policy on one of them hides nothing.
+	SELECT 'row security', count(*) FILTER (WHERE c.relrowsecurity) IN (0, count(*)),
+		CASE count(*) FILTER (WHERE c.relrowsecurity)
+			WHEN 0 THEN 'not enabled: every reader sees all models'
+			WHEN count(*) THEN 'enabled on all tables that tell of versions'
+			ELSE 'enabled on some tables only; these tell of what it hides: '
+				|| string_agg(c.relname, ', ' ORDER BY c.relname) FILTER (WHERE NOT c.relrowsecurity)
+		END
+	FROM pg_class AS c
+	WHERE c.relnamespace = 'modelreg'::regnamespace
+		AND c.relname IN ('model', 'model_version', 'version_file', 'model_alias', 'audit_event',
+			'artifact', 'artifact_check', 'artifact_chunk', 'chunk', 'upload')
+	UNION ALL
 	-- Parameters are logged in full by default: 20 MB of log for an artifact of 5 MB.
 	SELECT 'statement log',
 		NOT (parameters.logged AND (duration.setting::integer >= 0 OR statements.setting IN ('mod', 'all')
@@ -215,4 +268,4 @@ CREATE FUNCTION @extschema@.modelreg_check()
 			ELSE 'not in this database: run CALL modelreg_cleanup() by other means, or see the hint of modelreg_schedule_cleanup()' END
 $$;
 COMMENT ON FUNCTION @extschema@.modelreg_check() IS
-	'Is this installation sound: versions, preload, triggers in their mode, owner, roles and their members, rights of PUBLIC, logs that would swallow artifacts, compression, pg_cron.';
+	'Is this installation sound: versions, preload, settings, triggers in their mode, owner, roles and their members, rights of PUBLIC, row-level security, logs that would swallow artifacts, compression, pg_cron.';

@@ -87,7 +87,7 @@ GRANT EXECUTE ON FUNCTION
 	modelreg.semver_valid(text), modelreg.semver_compare(text, text), modelreg.semver_next_minor(text),
 	modelreg.utc_text(timestamptz), modelreg.version_snapshot(modelreg.model_version),
 	modelreg.model_snapshot(modelreg.model), modelreg.audit_hash(bytea, smallint, uuid, bigint, timestamptz, text, text, text, text, jsonb, xid8, jsonb, jsonb, text),
-	modelreg.setting_max_versions(), modelreg.library_version(), modelreg.is_preloaded(),
+	modelreg.setting_max_versions(), modelreg.library_version(), modelreg.is_preloaded(), modelreg.unknown_settings(),
 	modelreg.clip(text), modelreg.require_model(text), modelreg.check_anchor(jsonb), modelreg.higher_is_better(text),
 	modelreg.jsonb_merge(jsonb), modelreg.chain_problems(uuid[]), modelreg.trail_problems(uuid[]),
 	modelreg.anchor_problems(jsonb), modelreg.cron_function(text), modelreg.cron_database_note(),

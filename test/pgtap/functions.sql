@@ -112,6 +112,7 @@ SELECT set_eq($$
 		('setting_max_versions()', 'integer', 'c stable safe'),
 		('stamp_version()', 'trigger', 'c volatile unsafe'),
 		('trail_problems(uuid[])', 'TABLE(model_key uuid, seq bigint, problem text)', 'sql stable safe'),
+		('unknown_settings()', 'TABLE(name text, place text)', 'plpgsql stable restricted'),
 		('utc_text(timestamp with time zone)', 'text', 'sql stable strict safe'),
 		('version_snapshot(modelreg.model_version)', 'jsonb', 'sql stable safe')
 	$$, 'the inner functions');

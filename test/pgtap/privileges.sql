@@ -47,6 +47,7 @@ SELECT set_eq($$
 		('function modelreg.semver_valid(text)', 'modelreg_reader', 'EXECUTE'),
 		('function modelreg.setting_max_versions()', 'modelreg_reader', 'EXECUTE'),
 		('function modelreg.trail_problems(uuid[])', 'modelreg_reader', 'EXECUTE'),
+		('function modelreg.unknown_settings()', 'modelreg_reader', 'EXECUTE'),
 		('function modelreg.utc_text(timestamp with time zone)', 'modelreg_reader', 'EXECUTE'),
 		('function modelreg.version_snapshot(modelreg.model_version)', 'modelreg_reader', 'EXECUTE'),
 		('function modelreg_at(timestamp with time zone,text)', 'modelreg_reader', 'EXECUTE'),

@@ -39,6 +39,14 @@ END
 $$;
 SELECT checked('SELECT');
 
+-- Row-level security: on all tables that tell of versions, or on none
+SELECT checked('ALTER TABLE modelreg.model_version ENABLE ROW LEVEL SECURITY');
+SELECT checked('ALTER TABLE modelreg.model_version ENABLE ROW LEVEL SECURITY', 'ALTER TABLE modelreg.model ENABLE ROW LEVEL SECURITY',
+	'ALTER TABLE modelreg.version_file ENABLE ROW LEVEL SECURITY', 'ALTER TABLE modelreg.model_alias ENABLE ROW LEVEL SECURITY',
+	'ALTER TABLE modelreg.audit_event ENABLE ROW LEVEL SECURITY', 'ALTER TABLE modelreg.artifact ENABLE ROW LEVEL SECURITY',
+	'ALTER TABLE modelreg.artifact_check ENABLE ROW LEVEL SECURITY', 'ALTER TABLE modelreg.artifact_chunk ENABLE ROW LEVEL SECURITY',
+	'ALTER TABLE modelreg.chunk ENABLE ROW LEVEL SECURITY', 'ALTER TABLE modelreg.upload ENABLE ROW LEVEL SECURITY');
+
 -- Triggers
 SELECT checked('ALTER TABLE modelreg.audit_event DISABLE TRIGGER audit_event_row_guard');
 -- each of them is missed

@@ -107,7 +107,8 @@ my $log = substr(slurp_file($node->logfile), $offset);
 like($log, qr/invalid value for parameter "modelreg\.max_versions": 0/, '... and is in the log');
 like($log, qr/"modelreg\.no_such_thing"/, '... as is a setting that there is not');
 $node->safe_psql('second', $register);
-is(ModelregTest::problems($node, 'second'), '', 'the registry works all the same');
+like(ModelregTest::problems($node, 'second'), qr/\Asettings: there is no such setting: modelreg\.no_such_thing \(.*postgresql\.conf\)\z/,
+	'the registry works all the same, and modelreg_check names the setting');
 
 # ---- Without preloading ----------------------------------------------------------------------
 
@@ -115,7 +116,15 @@ is(ModelregTest::problems($node, 'second'), '', 'the registry works all the same
 # counts if it may set that.
 $node->append_conf('postgresql.conf', "modelreg.max_versions = 10\nmodelreg.notify = 'stage'\nsession_preload_libraries = ''\n");
 $node->restart;
-is($node->safe_psql('postgres', q{SELECT item FROM modelreg_check() WHERE NOT ok}), 'preload', 'modelreg_check says that the library is not preloaded');
+is($node->safe_psql('postgres', q{SELECT item FROM modelreg_check() WHERE NOT ok}), "preload\nsettings", 'modelreg_check says that the library is not preloaded');
+# Whatever is set without the library is taken.
+$node->safe_psql('postgres', 'ALTER DATABASE postgres SET modelreg.max_version = 5; ALTER ROLE regress_modelreg_writer IN DATABASE postgres SET "modelreg.Notfy" = 1; ALTER ROLE regress_modelreg_writer SET modelreg.max_versions = 3; ALTER DATABASE second SET modelreg.other = 1');
+my $unknown = 'SELECT detail FROM modelreg_check() WHERE item = \'settings\' AND NOT ok';
+my $told = 'there is no such setting: modelreg.Notfy (role regress_modelreg_writer in database postgres), modelreg.max_version (database postgres)';
+is($node->safe_psql('postgres', $unknown), "$told, modelreg.no_such_thing (@{[$node->data_dir]}/postgresql.conf)", 'modelreg_check names what nothing else complains about');
+is($node->safe_psql('postgres', $unknown, @user), $told, '... to others than superusers without what is in the files');
+$node->safe_psql('postgres', 'ALTER DATABASE postgres RESET modelreg.max_version; ALTER ROLE regress_modelreg_writer IN DATABASE postgres RESET ALL; ALTER ROLE regress_modelreg_writer RESET ALL');
+
 my ($status, $stdout, $stderr) = $node->psql('postgres', <<'SQL', @user);
 SET modelreg.max_versions = 1;
 SET modelreg.verify_checksums = off;
@@ -129,6 +138,24 @@ is($node->safe_psql('postgres', 'SET modelreg.max_versions = 7; SELECT modelreg.
 	"t\n7", 'what a superuser had set is');
 is($node->safe_psql('postgres', q{SELECT version_number FROM modelreg_register('10', 'm', performance_metrics => '{"auc": 1}')}), '10',
 	'registration works without preloading');
+
+# ---- A library that is not there ----------------------------------------------------------------
+
+# Set for a database it keeps sessions out of that one alone, and a superuser gets in.
+$node->safe_psql('postgres', q{ALTER DATABASE second SET session_preload_libraries = 'no_such_library'});
+my $connect = sub {
+	my ($database, $options) = @_;
+	local $ENV{PGOPTIONS} = $options // '';
+	return ($node->psql($database, 'SELECT 1'))[2];
+};
+like($connect->('second'), qr/FATAL:  could not access file "no_such_library"/, 'a library that is missing keeps everybody out of the database');
+is($connect->('postgres'), '', '... of no other');
+is($connect->('second', '-c session_preload_libraries='), '', 'there is a way in');
+{
+	local $ENV{PGOPTIONS} = '-c session_preload_libraries=';
+	$node->safe_psql('second', 'ALTER DATABASE second RESET session_preload_libraries');
+}
+is($connect->('second'), '', '... by which it is undone');
 
 $node->stop;
 done_testing();
