@@ -57,12 +57,8 @@ COMMENT ON FUNCTION modelreg.model_snapshot(modelreg.model) IS
 
 -- Key by key, so that two clients that set different keys do not undo each other.
 CREATE FUNCTION modelreg.merge_properties(properties jsonb, changes jsonb) RETURNS jsonb
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
-	AS $$SELECT CASE WHEN changes IS NULL THEN properties ELSE
-		(properties OPERATOR(pg_catalog.||) changes) OPERATOR(pg_catalog.-) ARRAY(
-			SELECT c.key
-			FROM pg_catalog.jsonb_each(changes) AS c (key, value)
-			WHERE c.value OPERATOR(pg_catalog.=) 'null'::pg_catalog.jsonb) END$$;
+	LANGUAGE c IMMUTABLE PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'modelreg_merge_properties';
 COMMENT ON FUNCTION modelreg.merge_properties(jsonb, jsonb) IS
 	'The properties with the changes merged in key by key, where a JSON null removes a key; changes NULL: as they are.';
 
@@ -82,24 +78,10 @@ CREATE FUNCTION modelreg.audit_hash(
 	new_values jsonb,
 	reason text
 ) RETURNS bytea
-	LANGUAGE sql STABLE PARALLEL SAFE
-	AS $$SELECT pg_catalog.sha256(pg_catalog.byteacat(previous, pg_catalog.convert_to(
-		pg_catalog.jsonb_build_array(
-			format,
-			model_key::pg_catalog.text,
-			seq,
-			(EXTRACT(epoch FROM at) OPERATOR(pg_catalog.*) 1000000::pg_catalog.numeric)::pg_catalog.int8,
-			event,
-			model_id,
-			session_user_name,
-			actor,
-			client,
-			xid::pg_catalog.text,
-			old_values,
-			new_values,
-			reason)::pg_catalog.text, 'UTF8'::pg_catalog.name)))$$;
+	LANGUAGE c IMMUTABLE PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'modelreg_audit_hash';
 COMMENT ON FUNCTION modelreg.audit_hash(bytea, smallint, uuid, bigint, timestamptz, text, text, text, text, jsonb, xid8, jsonb, jsonb, text) IS
-	'The hash of an event: SHA-256 of the previous hash and the UTF-8 of the event as a JSON array (format 1).';
+	'The hash of an event: SHA-256 of the previous hash and the UTF-8 of the event as a JSON array (format 1); of damaged values as well.';
 
 -- Settings are read in C only; these let SQL ask for the value in force.
 CREATE FUNCTION modelreg.setting_max_versions() RETURNS integer

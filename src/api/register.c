@@ -106,6 +106,7 @@ static void set_checksum(FunctionCallInfo fcinfo, MrNewVersion *version,
 static void check_arguments(FunctionCallInfo fcinfo, MrNewVersion *version,
 							MrSight sight);
 static void check_metadata(FunctionCallInfo fcinfo, MrNewVersion *version);
+static void check_size(const MrNewVersion *version);
 static Datum check_parents(FunctionCallInfo fcinfo);
 static void lock_or_create_model(const char *name, const char *type,
 								 MrModel *model);
@@ -300,6 +301,25 @@ check_metadata(FunctionCallInfo fcinfo, MrNewVersion *version)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("created_at must be finite and not before the year 1")));
+
+	check_size(version);
+}
+
+static void
+check_size(const MrNewVersion *version)
+{
+	const MrNewVersion *v = version;
+
+	mr_check_version_size(MR_VALUES(mr_value_nullable(JSONBOID,
+													  v->model_config),
+									mr_value_nullable(JSONBOID,
+													  v->training_metadata),
+									mr_value_nullable(JSONBOID,
+													  v->performance_metrics),
+									mr_value_nullable(JSONBOID,
+													  v->properties),
+									mr_value_of(TEXTARRAYOID, v->tags),
+									mr_value_nullable(TEXTOID, v->notes)));
 }
 
 /*

@@ -19,12 +19,15 @@
 #include "base/check.h"
 #include "base/clip.h"
 #include "base/name.h"
+#include "base/json.h"
 
 /* Hex digits of a SHA-256 digest */
 #define SHA256_HEX_LEN 64
 
 static ArrayType *check_list(const char *what, ArrayType *list,
 							 bool of_names);
+static void check_is_object(const char *what, Jsonb *value);
+static void check_json_text(const char *what, Jsonb *value);
 static void check_not_null(const char *what, const void *value);
 static void check_metric(const char *what, const JsonbValue *key,
 						 const JsonbValue *value, Datum zero);
@@ -185,7 +188,7 @@ mr_check_metrics(const char *what, Jsonb *metrics)
 	JsonbValue	value;
 	Datum		zero = NumericGetDatum(int64_to_numeric(0));
 
-	mr_check_object(what, metrics);
+	check_is_object(what, metrics);
 
 	it = JsonbIteratorInit(&metrics->root);
 	/* Nested containers come as one value each, and are no numbers. */
@@ -199,6 +202,7 @@ mr_check_metrics(const char *what, Jsonb *metrics)
 			check_metric(what, &key, &value, zero);
 		}
 	}
+	check_json_text(what, metrics);
 }
 
 /*
@@ -211,10 +215,18 @@ mr_check_metrics_empty(Jsonb *metrics)
 }
 
 /*
- * Reports an error unless the value is a JSON object.
+ * Reports an error unless the value is a JSON object of limited size, whose
+ * numbers float8 can hold.
  */
 void
 mr_check_object(const char *what, Jsonb *value)
+{
+	check_is_object(what, value);
+	check_json_text(what, value);
+}
+
+static void
+check_is_object(const char *what, Jsonb *value)
 {
 	check_not_null(what, value);
 
@@ -225,7 +237,53 @@ mr_check_object(const char *what, Jsonb *value)
 	if (VARSIZE(value) > MR_MAX_JSON)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s is larger than %d bytes", what, MR_MAX_JSON)));
+				 errmsg("%s is larger than %d bytes as jsonb", what,
+						MR_MAX_JSON)));
+}
+
+/*
+ * What clients do with a number beyond float8 differs, and it can have 131,072
+ * digits.
+ */
+static void
+check_json_text(const char *what, Jsonb *value)
+{
+	MrJsonText text = {.limit = MR_MAX_JSON,.float8_only = true};
+
+	mr_json_begin(&text);
+	mr_json_add_jsonb(&text, value);
+	mr_json_end(&text);
+	if (text.misfit)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s has a number beyond the range of double precision",
+						what),
+				 errdetail("It is in \"%s\".", text.misfit),
+				 errhint("Pass it as a string.")));
+	if (text.size > text.limit)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s is longer than %d bytes as text", what,
+						MR_MAX_JSON)));
+}
+
+/*
+ * Reports an error if a version is larger than we keep, of whose row these are
+ * the columns that may be large.  Each may be at its own limit, but not all.
+ */
+void
+mr_check_version_size(int nvalues, const MrValue *values)
+{
+	int64		size = 0;
+
+	for (int i = 0; i < nvalues && size <= MR_MAX_VERSION_ROW; i++)
+		size += mr_json_size(&values[i], MR_MAX_VERSION_ROW);
+	if (size > MR_MAX_VERSION_ROW)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("metadata of the version is longer than %d bytes as JSON",
+						MR_MAX_VERSION_ROW),
+				 errhint("Register large data as an artifact.")));
 }
 
 /*

@@ -7,6 +7,8 @@
 #include "utils/array.h"
 #include "utils/jsonb.h"
 
+#include "base/value.h"
+
 /* Longest path of a file in bytes */
 #define MR_MAX_PATH 1024
 
@@ -19,8 +21,11 @@
 /* Longest notes, reason or description in bytes */
 #define MR_MAX_TEXT (1024 * 1024)
 
-/* Largest JSON object in bytes, as jsonb */
+/* Largest JSON object in bytes, as jsonb and as text */
 #define MR_MAX_JSON (16 * 1024 * 1024)
+
+/* Largest metadata of a version in bytes, as the text of JSON */
+#define MR_MAX_VERSION_ROW (64 * 1024 * 1024)
 
 /*
  * "what" is the name of the argument, as the caller of the SQL function knows
@@ -35,6 +40,7 @@ extern void mr_check_metrics(const char *what, Jsonb *metrics);
 extern bool mr_check_metrics_empty(Jsonb *metrics);
 extern void mr_check_metrics_given(Jsonb *metrics);
 extern void mr_check_object(const char *what, Jsonb *value);
+extern void mr_check_version_size(int nvalues, const MrValue *values);
 extern void mr_check_max_versions(const char *what, int max_versions);
 extern char *mr_check_sha256_hex(const char *what, const char *hex);
 extern void mr_check_text_size(const char *what, const char *value);

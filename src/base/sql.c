@@ -68,6 +68,37 @@ mr_sql_query(MrStatement *statement, MrSight sight, int nvalues,
 }
 
 /*
+ * The same for a statement that writes.  If a unique constraint does not allow
+ * that, returns its name, else NULL; the transaction must then fail.
+ */
+char *
+mr_sql_try_query(MrStatement *statement, int nvalues, const MrValue *values,
+				 MrRows *rows)
+{
+	MemoryContext context = CurrentMemoryContext;
+	char	   *volatile constraint = NULL;
+
+	PG_TRY();
+	{
+		*rows = mr_sql_query(statement, MR_SIGHT_LATEST, nvalues, values);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		if (geterrcode() != ERRCODE_UNIQUE_VIOLATION)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		constraint = pstrdup(error->constraint_name ?
+							 error->constraint_name : "");
+	}
+	PG_END_TRY();
+	return constraint;
+}
+
+/*
  * The first column of the first row, if its type is text, in the present
  * context; NULL if that is null, or there is no row.
  */
@@ -287,6 +318,9 @@ required_column(const MrRows *rows, int column)
 	Datum		datum = mr_sql_datum(rows, column, &isnull);
 
 	if (isnull)
-		elog(ERROR, "unexpected null in column %d", column);
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("unexpected null in a row of modelreg"),
+				 errhint("Run modelreg_audit_verify() and modelreg_verify().")));
 	return datum;
 }

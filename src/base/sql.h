@@ -49,6 +49,8 @@ extern uint64 mr_sql_run(MrStatement *statement, MrSight sight, int nvalues,
 						 const MrValue *values);
 extern MrRows mr_sql_query(MrStatement *statement, MrSight sight, int nvalues,
 						   const MrValue *values);
+extern char *mr_sql_try_query(MrStatement *statement, int nvalues,
+							  const MrValue *values, MrRows *rows);
 extern char *mr_sql_query_text(MrStatement *statement, MrSight sight,
 							   int nvalues, const MrValue *values);
 extern Datum mr_sql_query_datum(MrStatement *statement, MrSight sight,

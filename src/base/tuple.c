@@ -6,6 +6,7 @@
 
 #include "executor/spi.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 
 #include "base/tuple.h"
 
@@ -33,7 +34,10 @@ mr_tuple_datum(HeapTuple row, TupleDesc desc, const char *column)
 	Datum		datum = mr_tuple_nullable(row, desc, column, &isnull);
 
 	if (isnull)
-		elog(ERROR, "column \"%s\" of a row of modelreg is null", column);
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("column \"%s\" of a row of modelreg is null", column),
+				 errhint("Run modelreg_audit_verify() and modelreg_verify().")));
 	return datum;
 }
 
@@ -44,4 +48,27 @@ char *
 mr_tuple_text(HeapTuple row, TupleDesc desc, const char *column)
 {
 	return TextDatumGetCString(mr_tuple_datum(row, desc, column));
+}
+
+/*
+ * Whether an UPDATE gives the column, counted from 1, another value.
+ */
+bool
+mr_tuple_changed(HeapTuple before, HeapTuple after, TupleDesc desc,
+				 int attno)
+{
+	Form_pg_attribute attribute = TupleDescAttr(desc, attno - 1);
+	Datum		old_value;
+	Datum		new_value;
+	bool		old_null;
+	bool		new_null;
+
+	if (attribute->attisdropped)
+		return false;
+	old_value = heap_getattr(before, attno, desc, &old_null);
+	new_value = heap_getattr(after, attno, desc, &new_null);
+	if (old_null || new_null)
+		return old_null != new_null;
+	return !datum_image_eq(old_value, new_value, attribute->attbyval,
+						   attribute->attlen);
 }

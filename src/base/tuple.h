@@ -10,5 +10,7 @@ extern Datum mr_tuple_nullable(HeapTuple row, TupleDesc desc,
 							   const char *column, bool *isnull);
 extern Datum mr_tuple_datum(HeapTuple row, TupleDesc desc, const char *column);
 extern char *mr_tuple_text(HeapTuple row, TupleDesc desc, const char *column);
+extern bool mr_tuple_changed(HeapTuple before, HeapTuple after,
+							 TupleDesc desc, int attno);
 
 #endif							/* MR_TUPLE_H */

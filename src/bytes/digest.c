@@ -9,6 +9,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -84,7 +85,24 @@ mr_digest_add(MrDigest *digest, const void *data, Size len)
 }
 
 /*
- * The same, but returns false instead of raising an error, and touches nothing
+ * Add a text in UTF-8, whatever the encoding of the database, and tell how many
+ * bytes that were.
+ */
+Size
+mr_digest_add_text(MrDigest *digest, const char *text, int len)
+{
+	char	   *utf8 = pg_server_to_any(text, len, PG_UTF8);
+
+	if (utf8 != text)
+		len = strlen(utf8);
+	mr_digest_add(digest, utf8, len);
+	if (utf8 != text)
+		pfree(utf8);
+	return len;
+}
+
+/*
+ * Add bytes, but return false instead of raising an error, and touch nothing
  * but the digest and the bytes: a thread may call it.
  */
 bool

@@ -14,6 +14,7 @@ typedef struct MrDigest MrDigest;
 extern MrDigest *mr_digest_begin(void);
 extern MrDigest *mr_digest_copy(MrDigest *digest);
 extern void mr_digest_add(MrDigest *digest, const void *data, Size len);
+extern Size mr_digest_add_text(MrDigest *digest, const char *text, int len);
 extern bool mr_digest_try_add(MrDigest *digest, const void *data, Size len);
 extern void mr_digest_end(MrDigest *digest, uint8 *out);
 extern void mr_digest_failed(void);

@@ -29,6 +29,12 @@ mr_identity_issue(MrModel *model, TimestampTz registered_at)
 	struct pg_tm tm;
 	fsec_t		fsec;
 
+	if (model->last_version_number < 0 ||
+		model->last_version_number == PG_INT32_MAX)
+		mr_models_raise_damaged(model, "last_version_number");
+	if (model->last_id_suffix < 0 || model->last_id_suffix == PG_INT32_MAX)
+		mr_models_raise_damaged(model, "last_id_suffix");
+
 	/* without a zone, the stored value is taken for what it is: UTC */
 	if (timestamp2tm(registered_at, NULL, &tm, &fsec, NULL, NULL) != 0)
 		ereport(ERROR,
@@ -61,6 +67,8 @@ mr_identity_version(MrModel *model, const char *version)
 {
 	char	   *issued;
 
+	if (model->highest_version && !mr_semver_valid(model->highest_version))
+		mr_models_raise_damaged(model, "highest_version");
 	if (version)
 		issued = pstrdup(version);
 	else if (model->highest_version == NULL)

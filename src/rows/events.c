@@ -6,12 +6,12 @@
 #include "access/xact.h"
 #include "datatype/timestamp.h"
 #include "lib/stringinfo.h"
-#include "mb/pg_wchar.h"
 #include "utils/fmgrprotos.h"
 #include "utils/json.h"
 #include "utils/jsonb.h"
 
 #include "base/compat.h"
+#include "base/json.h"
 #include "base/sql.h"
 #include "base/uuid7.h"
 #include "rows/events.h"
@@ -25,9 +25,9 @@
 	" new_values, reason, format, hash)" \
 	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
 
-static void compute_event_hash(const MrEventRow *row, uint64 xid, uint8 *hash);
-static void append_text(StringInfo text, const char *value);
-static void append_jsonb(StringInfo text, Datum value, bool isnull);
+static void add_text(MrJsonText *text, const char *value);
+static void add_jsonb(MrJsonText *text, NullableDatum value);
+static void take_run(void *arg, const char *run, int len);
 
 /*
  * Inserts the row and tells its hash.
@@ -47,95 +47,111 @@ mr_events_insert(const MrEventRow *row, uint8 *hash)
 	static MrStatement of_model = {INSERT_EVENT};
 	uint64		xid = U64FromFullTransactionId(GetTopFullTransactionId());
 
-	compute_event_hash(row, xid, hash);
-	if (mr_sql_run(row->model_name ? &of_model : &of_registry, MR_SIGHT_LATEST,
-				   MR_VALUES(mr_value_uuid(&row->model_key),
-							 mr_value_int8(row->seq),
-							 mr_value_time(row->at),
-							 mr_value_text(row->event),
-							 mr_value_text(row->model_name),
-							 mr_value_text(row->model_id),
-							 mr_value_text(row->session_user_name),
-							 mr_value_text(row->actor),
-							 mr_value_of(JSONBOID, row->client),
-							 mr_value_of(XID8OID, UInt64GetDatum(xid)),
-							 mr_value_nullable(JSONBOID, row->old_values),
-							 mr_value_nullable(JSONBOID, row->new_values),
-							 mr_value_text(row->reason),
-							 mr_value_of(INT2OID, Int16GetDatum(HASH_FORMAT)),
-							 mr_digest_value(hash))) != 1)
+	MrDigest   *digest = mr_digest_begin();
+	MrRows		rows = {0};
+	char	   *taken;
+
+	mr_digest_add(digest, row->previous_hash, MR_SHA256_LEN);
+	mr_events_add_to_digest(digest, row, HASH_FORMAT, xid);
+	mr_digest_end(digest, hash);
+
+	taken = mr_sql_try_query(row->model_name ? &of_model : &of_registry,
+							 MR_VALUES(mr_value_uuid(&row->model_key),
+									   mr_value_int8(row->seq),
+									   mr_value_time(row->at),
+									   mr_value_text(row->event),
+									   mr_value_text(row->model_name),
+									   mr_value_text(row->model_id),
+									   mr_value_text(row->session_user_name),
+									   mr_value_text(row->actor),
+									   mr_value_nullable(JSONBOID,
+														 row->client),
+									   mr_value_of(XID8OID,
+												   UInt64GetDatum(xid)),
+									   mr_value_nullable(JSONBOID,
+														 row->old_values),
+									   mr_value_nullable(JSONBOID,
+														 row->new_values),
+									   mr_value_text(row->reason),
+									   mr_value_of(INT2OID,
+												   Int16GetDatum(HASH_FORMAT)),
+									   mr_digest_value(hash)),
+							 &rows);
+	if (taken != NULL || rows.count != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("event %lld of the audit chain exists already",
 						(long long) row->seq),
 				 errhint("Run modelreg_audit_verify().")));
+	mr_sql_end(&rows);
 }
 
 /*
- * The hash of an event: SHA-256 of the previous hash and the UTF-8 of the event
- * as a JSON array, in the text form of jsonb.  modelreg.audit_hash computes
- * the same in SQL.
+ * Adds an event to a digest to which the previous hash was added: the UTF-8 of
+ * a JSON array, in the text form of jsonb.  What can be null or infinite only
+ * by damage has a form as well, so that it is told from what was recorded.
  */
-static void
-compute_event_hash(const MrEventRow *row, uint64 xid, uint8 *hash)
+void
+mr_events_add_to_digest(MrDigest *digest, const MrEventRow *row, int format,
+						uint64 xid)
 {
-	StringInfoData text;
-	MrDigest   *digest;
-	char	   *utf8;
-	Datum		key = DirectFunctionCall1(uuid_out,
-										  UUIDPGetDatum(&row->model_key));
-	int64		epoch_at = row->at + MR_EPOCH_DIFFERENCE;
+	MrJsonText text = {
+		.limit = PG_INT64_MAX,
+		.take = take_run,
+		.arg = digest
+	};
 
-	initStringInfo(&text);
-	appendStringInfo(&text, "[%d, ", HASH_FORMAT);
-	append_text(&text, DatumGetCString(key));
-	appendStringInfo(&text, ", " INT64_FORMAT ", " INT64_FORMAT ", ",
-					 row->seq, epoch_at);
-	append_text(&text, row->event);
-	appendStringInfoString(&text, ", ");
-	append_text(&text, row->model_id);
-	appendStringInfoString(&text, ", ");
-	append_text(&text, row->session_user_name);
-	appendStringInfoString(&text, ", ");
-	append_text(&text, row->actor);
-	appendStringInfoString(&text, ", ");
-	append_jsonb(&text, row->client, false);
-	appendStringInfo(&text, ", \"" UINT64_FORMAT "\", ", xid);
-	append_jsonb(&text, row->old_values.value, row->old_values.isnull);
-	appendStringInfoString(&text, ", ");
-	append_jsonb(&text, row->new_values.value, row->new_values.isnull);
-	appendStringInfoString(&text, ", ");
-	append_text(&text, row->reason);
-	appendStringInfoChar(&text, ']');
-
-	utf8 = pg_server_to_any(text.data, text.len, PG_UTF8);
-	digest = mr_digest_begin();
-	mr_digest_add(digest, row->previous_hash, MR_SHA256_LEN);
-	mr_digest_add(digest, utf8, utf8 == text.data ? text.len : strlen(utf8));
-	mr_digest_end(digest, hash);
+	mr_json_begin(&text);
+	mr_json_add(&text, psprintf("[%d, ", format));
+	add_text(&text, mr_uuid7_text(&row->model_key));
+	mr_json_add(&text, psprintf(", " INT64_FORMAT ", ", row->seq));
+	if (TIMESTAMP_NOT_FINITE(row->at))
+		mr_json_add(&text, TIMESTAMP_IS_NOEND(row->at) ?
+					"\"infinity\"" : "\"-infinity\"");
+	else
+		mr_json_add(&text, psprintf(INT64_FORMAT,
+									row->at + MR_EPOCH_DIFFERENCE));
+	mr_json_add(&text, ", ");
+	add_text(&text, row->event);
+	mr_json_add(&text, ", ");
+	add_text(&text, row->model_id);
+	mr_json_add(&text, ", ");
+	add_text(&text, row->session_user_name);
+	mr_json_add(&text, ", ");
+	add_text(&text, row->actor);
+	mr_json_add(&text, ", ");
+	add_jsonb(&text, row->client);
+	mr_json_add(&text, psprintf(", \"" UINT64_FORMAT "\", ", xid));
+	add_jsonb(&text, row->old_values);
+	mr_json_add(&text, ", ");
+	add_jsonb(&text, row->new_values);
+	mr_json_add(&text, ", ");
+	add_text(&text, row->reason);
+	mr_json_add(&text, "]");
+	mr_json_end(&text);
 }
 
 static void
-append_text(StringInfo text, const char *value)
+add_text(MrJsonText *text, const char *value)
 {
 	if (value)
-		escape_json(text, value);
+		mr_json_add_string(text, value, strlen(value));
 	else
-		appendStringInfoString(text, "null");
+		mr_json_add(text, "null");
 }
 
 static void
-append_jsonb(StringInfo text, Datum value, bool isnull)
+add_jsonb(MrJsonText *text, NullableDatum value)
 {
-	Jsonb	   *jsonb;
+	MrValue		jsonb = mr_value_nullable(JSONBOID, value);
 
-	if (isnull)
-	{
-		appendStringInfoString(text, "null");
-		return;
-	}
-	jsonb = DatumGetJsonbP(value);
-	(void) JsonbToCString(text, &jsonb->root, VARSIZE(jsonb));
+	mr_json_add_value(text, &jsonb);
+}
+
+static void
+take_run(void *arg, const char *run, int len)
+{
+	(void) mr_digest_add_text(arg, run, len);
 }
 
 /*
@@ -161,9 +177,12 @@ mr_events_client(const char *application_name)
 
 	initStringInfo(&text);
 	appendStringInfoString(&text, "{\"address\": ");
-	append_text(&text, address[0] ? address : NULL);
+	if (address[0])
+		escape_json(&text, address);
+	else
+		appendStringInfoString(&text, "null");
 	appendStringInfoString(&text, ", \"application_name\": ");
-	append_text(&text, application_name);
+	escape_json(&text, application_name);
 	appendStringInfoChar(&text, '}');
 	return DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data));
 }
@@ -189,7 +208,10 @@ mr_events_registry_head(int64 *seq, TimestampTz *at, uint8 *hash)
 	*seq = mr_sql_int8(&rows, 1);
 	*at = mr_sql_time(&rows, 2);
 	if (!mr_digest_from_datum(mr_sql_datum(&rows, 3, &isnull), hash))
-		elog(ERROR, "hash of an audit event has an unexpected length");
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("hash of an audit event has an unexpected length"),
+				 errhint("Run modelreg_audit_verify().")));
 	mr_sql_end(&rows);
 	return true;
 }

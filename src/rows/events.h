@@ -20,7 +20,7 @@ typedef struct MrEventRow
 	const char *model_id;		/* may be NULL */
 	const char *session_user_name;
 	const char *actor;
-	Datum		client;			/* jsonb */
+	NullableDatum client;		/* jsonb */
 	NullableDatum old_values;	/* jsonb */
 	NullableDatum new_values;	/* jsonb */
 	const char *reason;
@@ -28,6 +28,8 @@ typedef struct MrEventRow
 } MrEventRow;
 
 extern void mr_events_insert(const MrEventRow *row, uint8 *hash);
+extern void mr_events_add_to_digest(MrDigest *digest, const MrEventRow *row,
+									int format, uint64 xid);
 extern Datum mr_events_client(const char *application_name);
 extern bool mr_events_registry_head(int64 *seq, TimestampTz *at,
 									uint8 *hash);

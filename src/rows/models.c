@@ -3,7 +3,6 @@
  */
 #include "postgres.h"
 
-
 #include "base/call.h"
 #include "base/compat.h"
 #include "base/guc.h"
@@ -11,6 +10,11 @@
 #include "base/tuple.h"
 #include "base/uuid7.h"
 #include "rows/models.h"
+#include "rows/omission.h"
+
+static MrStatement snapshot_statement = {
+	"SELECT modelreg.model_snapshot($1)"
+};
 
 static bool query_model(MrStatement *statement, MrValue key, MrModel *model);
 static bool read_model(MrRows *rows, MrModel *model);
@@ -44,17 +48,23 @@ mr_models_from_row(HeapTuple tuple, TupleDesc desc, MrModel *model)
 	value = mr_tuple_nullable(tuple, desc, "last_registered_at", &isnull);
 	model->last_registered_at = isnull ?
 		DT_NOBEGIN : DatumGetTimestampTz(value);
+	if (!isnull && TIMESTAMP_NOT_FINITE(model->last_registered_at))
+		mr_models_raise_damaged(model, "last_registered_at");
 	value = mr_tuple_datum(tuple, desc, "last_id_suffix");
 	model->last_id_suffix = DatumGetInt32(value);
 	value = mr_tuple_nullable(tuple, desc, "highest_version", &isnull);
 	model->highest_version = isnull ? NULL : TextDatumGetCString(value);
 	value = mr_tuple_datum(tuple, desc, "audit_seq");
 	model->audit_seq = DatumGetInt64(value);
+	if (model->audit_seq < 0 || model->audit_seq == PG_INT64_MAX)
+		mr_models_raise_damaged(model, "audit_seq");
 	value = mr_tuple_nullable(tuple, desc, "audit_at", &isnull);
 	model->audit_at = isnull ? DT_NOBEGIN : DatumGetTimestampTz(value);
+	if (!isnull && TIMESTAMP_NOT_FINITE(model->audit_at))
+		mr_models_raise_damaged(model, "audit_at");
 	value = mr_tuple_datum(tuple, desc, "audit_hash");
 	if (!mr_digest_from_datum(value, model->audit_hash))
-		elog(ERROR, "audit_hash of a model has an unexpected length");
+		mr_models_raise_damaged(model, "audit_hash");
 	model->dirty = false;
 }
 
@@ -252,24 +262,14 @@ mr_models_rename(const pg_uuid_t *key, const char *new_name)
 	static MrStatement statement = {
 		"UPDATE modelreg.model SET model_name = $2 WHERE model_key = $1"
 	};
-	MemoryContext context = CurrentMemoryContext;
-	volatile bool renamed = true;
+	MrRows		rows;
 
-	PG_TRY();
-	{
-		mr_sql_run(&statement, MR_SIGHT_LATEST,
-				   MR_VALUES(mr_value_uuid(key), mr_value_text(new_name)));
-	}
-	PG_CATCH();
-	{
-		if (geterrcode() != ERRCODE_UNIQUE_VIOLATION)
-			PG_RE_THROW();
-		MemoryContextSwitchTo(context);
-		FlushErrorState();
-		renamed = false;
-	}
-	PG_END_TRY();
-	return renamed;
+	if (mr_sql_try_query(&statement,
+						 MR_VALUES(mr_value_uuid(key),
+								   mr_value_text(new_name)), &rows) != NULL)
+		return false;
+	mr_sql_end(&rows);
+	return true;
 }
 
 void
@@ -384,23 +384,10 @@ bool
 mr_models_changes(HeapTuple old_row, HeapTuple new_row, TupleDesc desc,
 				  Datum *old_values, Datum *new_values)
 {
-	static MrStatement statement = {
-		"SELECT jsonb_object_agg(o.key, o.value), jsonb_object_agg(n.key, n.value)"
-		" FROM jsonb_each(modelreg.model_snapshot($1)) AS o"
-		" JOIN jsonb_each(modelreg.model_snapshot($2)) AS n ON n.key = o.key"
-		" WHERE o.value IS DISTINCT FROM n.value"
-		" HAVING count(*) > 0"
-	};
-	MrRows		rows = mr_sql_query(&statement, MR_SIGHT_LATEST,
-									MR_VALUES(mr_value_row(old_row, desc),
-											  mr_value_row(new_row, desc)));
+	static const char *const none[] = {NULL};
 
-	if (!mr_sql_next(&rows))
-		return false;
-	*old_values = mr_sql_copy_out(&rows, 1);
-	*new_values = mr_sql_copy_out(&rows, 2);
-	mr_sql_end(&rows);
-	return true;
+	return mr_omission_changes(&snapshot_statement, old_row, new_row, desc,
+							   none, old_values, new_values);
 }
 
 /*
@@ -409,10 +396,7 @@ mr_models_changes(HeapTuple old_row, HeapTuple new_row, TupleDesc desc,
 Datum
 mr_models_snapshot(HeapTuple row, TupleDesc desc)
 {
-	static MrStatement statement = {"SELECT modelreg.model_snapshot($1)"};
-
-	return mr_sql_query_datum(&statement, MR_SIGHT_LATEST,
-							  MR_VALUES(mr_value_row(row, desc)));
+	return mr_omission_snapshot(&snapshot_statement, row, desc);
 }
 
 /*
@@ -483,6 +467,18 @@ mr_models_keys(const char *name, Datum *keys)
 	count = mr_sql_int8(&rows, 2);
 	mr_sql_end(&rows);
 	return count;
+}
+
+/*
+ * Raises XX001: nothing goes on from a counter that cannot be right.
+ */
+void
+mr_models_raise_damaged(const MrModel *model, const char *column)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("%s of model \"%s\" is damaged", column, model->name),
+			 errhint("Run modelreg_audit_verify().")));
 }
 
 static bool

@@ -9,6 +9,7 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
+#include "base/compat.h"
 #include "base/value.h"
 #include "bytes/digest.h"
 
@@ -96,6 +97,8 @@ extern bool mr_models_changes(HeapTuple old_row, HeapTuple new_row,
 							  TupleDesc desc, Datum *old_values,
 							  Datum *new_values);
 extern Datum mr_models_snapshot(HeapTuple row, TupleDesc desc);
+pg_noreturn extern void mr_models_raise_damaged(const MrModel *model,
+												const char *column);
 extern bool mr_models_column_is_counter(const char *column);
 extern bool mr_models_column_is_setting(const char *column);
 extern MrColumnKind mr_models_column_kind(const char *column);

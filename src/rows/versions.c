@@ -6,14 +6,22 @@
 #include "executor/spi.h"
 
 #include "base/call.h"
+#include "base/check.h"
 #include "base/clip.h"
 #include "base/tuple.h"
+#include "rows/omission.h"
 #include "rows/versions.h"
+
+static MrStatement snapshot_statement = {
+	"SELECT modelreg.version_snapshot($1)"
+};
 
 static NullableDatum visible_ids(const pg_uuid_t *model_key);
 static bool query_version(MrStatement *statement, MrSight sight,
 						  const char *model_id, MrVersion *version);
 static uint64 read_ids(MrRows rows, char ***model_ids);
+pg_noreturn static void raise_taken(const MrNewVersion *version,
+									const char *constraint);
 
 /*
  * Fills version from a row of the table.  Strings are allocated in the
@@ -34,8 +42,11 @@ mr_versions_from_row(HeapTuple tuple, TupleDesc desc, MrVersion *version)
 	if (!mr_stage_lookup(SPI_getvalue(tuple, desc,
 									  SPI_fnumber(desc, "deployment_stage")),
 						 &version->stage))
-		elog(ERROR, "model version \"%s\" is in an unexpected stage",
-			 version->model_id);
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("model version \"%s\" is in an unexpected stage",
+						version->model_id),
+				 errhint("Run modelreg_audit_verify().")));
 	version->registered_by = mr_tuple_text(tuple, desc, "registered_by");
 	version->checksum = mr_tuple_text(tuple, desc, "checksum");
 	value = mr_tuple_datum(tuple, desc, "artifact_size");
@@ -142,37 +153,44 @@ mr_versions_insert(const MrNewVersion *new_version, Datum *snapshot)
 		" RETURNING v, modelreg.version_snapshot(v)"
 	};
 	const MrNewVersion *n = new_version;
+	NullableDatum metrics = n->performance_metrics;
 	MrRows		rows;
 	Datum		row;
+	char	   *taken;
 
-	rows = mr_sql_query(&statement, MR_SIGHT_LATEST,
-						MR_VALUES(mr_value_text(n->model_id),
-								  mr_value_uuid(&n->model_key),
-								  mr_value_text(n->model_name),
-								  mr_value_text(n->model_type),
-								  mr_value_text(n->version),
-								  mr_value_int4(n->version_number),
-								  mr_value_nullable(TIMESTAMPTZOID,
-													n->created_at),
-								  mr_value_time(n->registered_at),
-								  mr_value_text(n->registered_by),
-								  mr_value_text(n->checksum),
-								  mr_value_int8(n->artifact_size),
-								  mr_value_nullable(JSONBOID, n->model_config),
-								  mr_value_nullable(JSONBOID,
-													n->training_metadata),
-								  mr_value_nullable(TEXTOID,
-													n->dataset_version),
-								  mr_value_of(TEXTARRAYOID, n->parent_ids),
-								  mr_value_text(mr_stage_name(n->stage)),
-								  mr_value_nullable(JSONBOID,
-													n->performance_metrics),
-								  mr_value_of(TEXTARRAYOID, n->tags),
-								  mr_value_nullable(TEXTOID, n->notes),
-								  mr_value_bool(n->exclusive_production),
-								  mr_value_nullable(JSONBOID, n->properties),
-								  mr_value_int4(n->file_count),
-								  mr_value_int8(n->files_size)));
+	taken = mr_sql_try_query(&statement,
+							 MR_VALUES(mr_value_text(n->model_id),
+									   mr_value_uuid(&n->model_key),
+									   mr_value_text(n->model_name),
+									   mr_value_text(n->model_type),
+									   mr_value_text(n->version),
+									   mr_value_int4(n->version_number),
+									   mr_value_nullable(TIMESTAMPTZOID,
+														 n->created_at),
+									   mr_value_time(n->registered_at),
+									   mr_value_text(n->registered_by),
+									   mr_value_text(n->checksum),
+									   mr_value_int8(n->artifact_size),
+									   mr_value_nullable(JSONBOID,
+														 n->model_config),
+									   mr_value_nullable(JSONBOID,
+														 n->training_metadata),
+									   mr_value_nullable(TEXTOID,
+														 n->dataset_version),
+									   mr_value_of(TEXTARRAYOID,
+												   n->parent_ids),
+									   mr_value_text(mr_stage_name(n->stage)),
+									   mr_value_nullable(JSONBOID, metrics),
+									   mr_value_of(TEXTARRAYOID, n->tags),
+									   mr_value_nullable(TEXTOID, n->notes),
+									   mr_value_bool(n->exclusive_production),
+									   mr_value_nullable(JSONBOID,
+														 n->properties),
+									   mr_value_int4(n->file_count),
+									   mr_value_int8(n->files_size)),
+							 &rows);
+	if (taken != NULL)
+		raise_taken(n, taken);
 	if (!mr_sql_next(&rows))
 		elog(ERROR, "model version \"%s\" was not inserted", n->model_id);
 	row = mr_sql_copy_out(&rows, 1);
@@ -369,24 +387,12 @@ bool
 mr_versions_changes(HeapTuple old_row, HeapTuple new_row, TupleDesc desc,
 					Datum *old_values, Datum *new_values)
 {
-	static MrStatement statement = {
-		"SELECT jsonb_object_agg(o.key, o.value), jsonb_object_agg(n.key, n.value)"
-		" FROM jsonb_each(modelreg.version_snapshot($1)) AS o"
-		" JOIN jsonb_each(modelreg.version_snapshot($2)) AS n ON n.key = o.key"
-		" WHERE o.value IS DISTINCT FROM n.value"
-		" AND o.key NOT IN ('model_name', 'exclusive_production')"
-		" HAVING count(*) > 0"
+	static const char *const copies[] = {
+		"model_name", "exclusive_production", NULL
 	};
-	MrRows		rows = mr_sql_query(&statement, MR_SIGHT_LATEST,
-									MR_VALUES(mr_value_row(old_row, desc),
-											  mr_value_row(new_row, desc)));
 
-	if (!mr_sql_next(&rows))
-		return false;
-	*old_values = mr_sql_copy_out(&rows, 1);
-	*new_values = mr_sql_copy_out(&rows, 2);
-	mr_sql_end(&rows);
-	return true;
+	return mr_omission_changes(&snapshot_statement, old_row, new_row, desc,
+							   copies, old_values, new_values);
 }
 
 /*
@@ -395,10 +401,28 @@ mr_versions_changes(HeapTuple old_row, HeapTuple new_row, TupleDesc desc,
 Datum
 mr_versions_snapshot(HeapTuple row, TupleDesc desc)
 {
-	static MrStatement statement = {"SELECT modelreg.version_snapshot($1)"};
+	return mr_omission_snapshot(&snapshot_statement, row, desc);
+}
 
-	return mr_sql_query_datum(&statement, MR_SIGHT_LATEST,
-							  MR_VALUES(mr_value_row(row, desc)));
+/*
+ * Reports an error if a row is larger than we keep.
+ */
+void
+mr_versions_check_size(HeapTuple row, TupleDesc desc)
+{
+	static const char *const columns[] = {
+		"model_config", "training_metadata", "performance_metrics",
+		"properties", "tags", "notes"
+	};
+	MrValue		values[lengthof(columns)];
+
+	for (int i = 0; i < lengthof(columns); i++)
+	{
+		values[i].type = SPI_gettypeid(desc, SPI_fnumber(desc, columns[i]));
+		values[i].datum = mr_tuple_nullable(row, desc, columns[i],
+											&values[i].isnull);
+	}
+	mr_check_version_size(lengthof(columns), values);
 }
 
 /*
@@ -430,6 +454,30 @@ query_version(MrStatement *statement, MrSight sight, const char *model_id,
 	mr_versions_from_row(rows.row, rows.desc, version);
 	mr_sql_end(&rows);
 	return true;
+}
+
+/*
+ * The counters of a locked model issue nothing twice, and a version that was
+ * asked for has been looked up: what is taken nevertheless is damage.  Only a
+ * promotion by plain SQL can still come first.
+ */
+static void
+raise_taken(const MrNewVersion *version, const char *constraint)
+{
+	if (strcmp(constraint, "model_version_one_production") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNIQUE_VIOLATION),
+				 errmsg("model \"%s\" has another version in production",
+						version->model_name),
+				 errhint("Try again.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("counters of model \"%s\" are damaged",
+					version->model_name),
+			 errdetail("Model version \"%s\", version \"%s\" or number %d exists already.",
+					   version->model_id, version->version,
+					   version->version_number),
+			 errhint("Run modelreg_audit_verify().")));
 }
 
 /*

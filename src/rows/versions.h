@@ -102,5 +102,6 @@ extern bool mr_versions_changes(HeapTuple old_row, HeapTuple new_row,
 								TupleDesc desc, Datum *old_values,
 								Datum *new_values);
 extern Datum mr_versions_snapshot(HeapTuple row, TupleDesc desc);
+extern void mr_versions_check_size(HeapTuple row, TupleDesc desc);
 
 #endif							/* MR_VERSIONS_H */

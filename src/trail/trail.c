@@ -167,7 +167,8 @@ append_event(const pg_uuid_t *key, const char *model_name, int64 seq,
 	row.model_id = event->model_id;
 	row.session_user_name = GetUserNameFromId(GetSessionUserId(), false);
 	row.actor = mr_actor_name();
-	row.client = mr_events_client(application_name);
+	row.client.value = mr_events_client(application_name);
+	row.client.isnull = false;
 	row.old_values = event->old_values;
 	row.new_values = event->new_values;
 	row.reason = mr_guc_reason();

@@ -5,7 +5,6 @@
 
 #include "access/htup_details.h"
 #include "miscadmin.h"
-#include "utils/datum.h"
 #include "utils/rel.h"
 
 #include "base/actor.h"
@@ -20,29 +19,6 @@ mr_guard_verdict(const TriggerData *trigger)
 {
 	return TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ?
 		trigger->tg_newtuple : trigger->tg_trigtuple;
-}
-
-/*
- * Whether an UPDATE gives the column, counted from 1, another value.
- */
-bool
-mr_guard_changed(HeapTuple before, HeapTuple after, TupleDesc desc,
-				 int attno)
-{
-	Form_pg_attribute attribute = TupleDescAttr(desc, attno - 1);
-	Datum		old_value;
-	Datum		new_value;
-	bool		old_null;
-	bool		new_null;
-
-	if (attribute->attisdropped)
-		return false;
-	old_value = heap_getattr(before, attno, desc, &old_null);
-	new_value = heap_getattr(after, attno, desc, &new_null);
-	if (old_null || new_null)
-		return old_null != new_null;
-	return !datum_image_eq(old_value, new_value, attribute->attbyval,
-						   attribute->attlen);
 }
 
 /*

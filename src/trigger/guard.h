@@ -9,8 +9,6 @@
 #include "base/compat.h"
 
 extern HeapTuple mr_guard_verdict(const TriggerData *trigger);
-extern bool mr_guard_changed(HeapTuple before, HeapTuple after,
-							 TupleDesc desc, int attno);
 extern void mr_guard_check_not_null(HeapTuple row, TupleDesc desc, int attno);
 extern bool mr_guard_trusts(const TriggerData *trigger);
 pg_noreturn extern void mr_guard_refuse(const char *object, const char *what);

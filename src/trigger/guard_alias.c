@@ -13,6 +13,7 @@
 
 #include "base/call.h"
 #include "base/clip.h"
+#include "base/tuple.h"
 #include "life/target.h"
 #include "rows/aliases.h"
 #include "trigger/fired.h"
@@ -55,7 +56,7 @@ check_alias_update(FunctionCallInfo fcinfo)
 	{
 		const char *column = NameStr(TupleDescAttr(desc, attno - 1)->attname);
 
-		if (!mr_guard_changed(trigger->tg_trigtuple, trigger->tg_newtuple,
+		if (!mr_tuple_changed(trigger->tg_trigtuple, trigger->tg_newtuple,
 							  desc, attno))
 			continue;
 		mr_guard_check_not_null(trigger->tg_newtuple, desc, attno);

@@ -9,6 +9,7 @@
 #include "utils/snapmgr.h"
 
 #include "base/call.h"
+#include "base/tuple.h"
 #include "bytes/digest.h"
 #include "heal/inspect.h"
 #include "rows/artifacts.h"
@@ -75,7 +76,7 @@ bytes_are_repaired(FunctionCallInfo fcinfo)
 	{
 		const char *column = NameStr(TupleDescAttr(desc, attno - 1)->attname);
 
-		if (mr_guard_changed(trigger->tg_trigtuple, trigger->tg_newtuple,
+		if (mr_tuple_changed(trigger->tg_trigtuple, trigger->tg_newtuple,
 							 desc, attno) &&
 			!repair_may_change(relation, column))
 			return BoolGetDatum(false);

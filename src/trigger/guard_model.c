@@ -14,6 +14,7 @@
 #include "base/call.h"
 #include "base/check.h"
 #include "base/semver.h"
+#include "base/tuple.h"
 #include "bytes/digest.h"
 #include "rows/models.h"
 #include "trigger/fired.h"
@@ -83,7 +84,7 @@ check_model_update(TriggerData *trigger)
 	{
 		const char *column = NameStr(TupleDescAttr(desc, attno - 1)->attname);
 
-		if (!mr_guard_changed(trigger->tg_trigtuple, trigger->tg_newtuple,
+		if (!mr_tuple_changed(trigger->tg_trigtuple, trigger->tg_newtuple,
 							  desc, attno))
 			continue;
 		mr_guard_check_not_null(trigger->tg_newtuple, desc, attno);
@@ -125,7 +126,8 @@ check_model_settings(TriggerData *trigger, TupleDesc desc)
 		Datum		value = heap_getattr(trigger->tg_newtuple, attno, desc,
 										 &isnull);
 
-		if (isnull)
+		if (isnull || !mr_tuple_changed(trigger->tg_trigtuple,
+										trigger->tg_newtuple, desc, attno))
 			continue;
 		switch (mr_models_column_kind(column))
 		{
@@ -159,7 +161,11 @@ check_model_counters(const MrModel *before, const MrModel *after)
 	bool		same_hash = memcmp(before->audit_hash, after->audit_hash,
 								   MR_SHA256_LEN) == 0;
 
-	if (after->highest_version != NULL)
+	bool		same_highest = before->highest_version != NULL &&
+		after->highest_version != NULL &&
+		strcmp(before->highest_version, after->highest_version) == 0;
+
+	if (after->highest_version != NULL && !same_highest)
 		mr_semver_check(after->highest_version);
 	if (after->last_version_number < before->last_version_number ||
 		after->last_registered_at < before->last_registered_at ||
@@ -168,8 +174,9 @@ check_model_counters(const MrModel *before, const MrModel *after)
 		after->audit_seq < before->audit_seq ||
 		after->audit_at < before->audit_at ||
 		(after->audit_seq == before->audit_seq && !same_hash) ||
-		(before->highest_version != NULL &&
+		(before->highest_version != NULL && !same_highest &&
 		 (after->highest_version == NULL ||
+		  !mr_semver_valid(before->highest_version) ||
 		  mr_semver_compare(after->highest_version,
 							before->highest_version) < 0)))
 		mr_guard_refuse("counters of a model", "set back");

@@ -6,6 +6,7 @@
 #include "utils/rel.h"
 
 #include "base/actor.h"
+#include "base/tuple.h"
 #include "rows/rules.h"
 #include "trigger/fired.h"
 #include "trigger/guard.h"
@@ -32,7 +33,7 @@ modelreg_guard_setting(PG_FUNCTION_ARGS)
 	{
 		const char *column = NameStr(TupleDescAttr(desc, attno - 1)->attname);
 
-		if (mr_guard_changed(trigger->tg_trigtuple, trigger->tg_newtuple,
+		if (mr_tuple_changed(trigger->tg_trigtuple, trigger->tg_newtuple,
 							 desc, attno) &&
 			!mr_rules_column_is_value(column))
 			mr_guard_refuse(column, "changed");

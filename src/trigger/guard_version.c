@@ -16,6 +16,7 @@
 #include "base/call.h"
 #include "base/check.h"
 #include "base/compat.h"
+#include "base/tuple.h"
 #include "life/move.h"
 #include "life/removal.h"
 #include "life/target.h"
@@ -100,7 +101,7 @@ check_version_update(FunctionCallInfo fcinfo)
 	{
 		const char *column = NameStr(TupleDescAttr(desc, attno - 1)->attname);
 
-		if (!mr_guard_changed(old_row, new_row, desc, attno))
+		if (!mr_tuple_changed(old_row, new_row, desc, attno))
 			continue;
 		mr_guard_check_not_null(new_row, desc, attno);
 
@@ -127,6 +128,8 @@ check_version_update(FunctionCallInfo fcinfo)
 		}
 	}
 
+	if (metadata_changed)
+		mr_versions_check_size(new_row, desc);
 	if (deployed_at_changed && !stage_changed)
 		mr_guard_refuse("deployed_at of a model version",
 						"changed without a stage move");
