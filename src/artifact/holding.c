@@ -18,6 +18,7 @@
 #include "store/storages.h"
 
 static void get_artifact(MrHolding *holding, const uint8 *sha256);
+static void require_last_byte(const MrHolding *holding);
 
 /*
  * Find the bytes of a version, or with a path of a file of it, by the active
@@ -83,9 +84,9 @@ mr_holding_read(const MrHolding *holding, bool verify)
 	const char *run;
 	Size		len;
 
-	if (size < 0)
-		mr_damage_raise_damaged(holding->name, "The artifact's size is negative.");
 	if (size > (int64) (MaxAllocSize - VARHDRSZ))
+	{
+		require_last_byte(holding);
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("artifact of model version \"%s\" is too large for bytea",
@@ -93,6 +94,7 @@ mr_holding_read(const MrHolding *holding, bool verify)
 				 errdetail("It has " INT64_FORMAT " bytes; at most %zu fit.",
 						   size, (Size) (MaxAllocSize - VARHDRSZ)),
 				 errhint("Use modelreg_download(), which returns it in pieces.")));
+	}
 
 	result = palloc(size + VARHDRSZ);
 	SET_VARSIZE(result, size + VARHDRSZ);
@@ -131,9 +133,42 @@ mr_holding_read(const MrHolding *holding, bool verify)
 	return result;
 }
 
+/*
+ * The sizes agree, or one of them is damaged: then it must not decide what the
+ * caller is told.
+ */
 static void
 get_artifact(MrHolding *holding, const uint8 *sha256)
 {
 	if (!mr_artifacts_get(sha256, MR_SIGHT_ACTIVE, &holding->artifact))
 		mr_damage_raise_missing(holding->name);
+	if (holding->size != holding->artifact.size)
+		mr_damage_raise_damaged(holding->name,
+								psprintf("It says " INT64_FORMAT " bytes, and the artifact " INT64_FORMAT ".",
+										 holding->size,
+										 holding->artifact.size));
+	if (holding->size < 0)
+		mr_damage_raise_damaged(holding->name,
+								"The artifact's size is negative.");
+}
+
+/*
+ * Raise the error for damage unless there are as many bytes as the sizes say.
+ */
+static void
+require_last_byte(const MrHolding *holding)
+{
+	const MrArtifact *artifact = &holding->artifact;
+	const MrStorage *storage = mr_storages_by_name(artifact->storage);
+	MrStorageReader *reader = storage->read_begin(&artifact->content,
+												  artifact->size,
+												  artifact->size - 1, false,
+												  GetActiveSnapshot());
+	const char *run;
+	Size		len;
+
+	while (storage->read_next(reader, &run, &len))
+		CHECK_FOR_INTERRUPTS();
+	mr_damage_require_whole(storage, reader, holding->name);
+	storage->read_end(reader);
 }
