@@ -162,15 +162,13 @@ CREATE TABLE modelreg.artifact (
 	artifact_size bigint NOT NULL,
 	storage text COLLATE "C" NOT NULL DEFAULT 'database',
 	content uuid NOT NULL
-		CONSTRAINT artifact_content_key UNIQUE,
-	stored_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+		CONSTRAINT artifact_content_key UNIQUE
 );
 COMMENT ON TABLE modelreg.artifact IS 'The stored artifacts, each once however many versions share it; cleanup removes what no version uses.';
 COMMENT ON COLUMN modelreg.artifact.sha256 IS 'SHA-256 of the bytes (32 bytes); model_version.checksum is its hexadecimal form.';
 COMMENT ON COLUMN modelreg.artifact.artifact_size IS 'Size in bytes.';
 COMMENT ON COLUMN modelreg.artifact.storage IS 'Where the bytes are: database.';
-COMMENT ON COLUMN modelreg.artifact.content IS 'Key of the bytes in that storage (UUID version 7); another one if the list of chunks itself had to be replaced.';
-COMMENT ON COLUMN modelreg.artifact.stored_at IS 'When the bytes were first stored.';
+COMMENT ON COLUMN modelreg.artifact.content IS 'Key of the bytes in that storage (UUID version 7, which says when they came); another one if the list of chunks itself had to be replaced.';
 
 CREATE TABLE modelreg.artifact_chunk (
 	content uuid NOT NULL,

@@ -25,9 +25,15 @@ COMMENT ON FUNCTION modelreg.semver_next_minor(text) IS
 -- What the trail holds of a row: jsonb in which nothing depends on a setting.
 CREATE FUNCTION modelreg.utc_text(instant timestamptz) RETURNS text
 	LANGUAGE sql STABLE STRICT PARALLEL SAFE
-	AS $$SELECT pg_catalog.to_char(pg_catalog.timezone('UTC'::pg_catalog.text, instant), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'::pg_catalog.text)$$;
+	AS $$SELECT CASE
+		WHEN instant OPERATOR(pg_catalog.=) 'infinity'::pg_catalog.timestamptz THEN 'infinity'
+		WHEN instant OPERATOR(pg_catalog.=) '-infinity'::pg_catalog.timestamptz THEN '-infinity'
+		ELSE pg_catalog.to_char(pg_catalog.timezone('UTC'::pg_catalog.text, instant), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'::pg_catalog.text)
+			OPERATOR(pg_catalog.||) CASE WHEN instant OPERATOR(pg_catalog.<) '0001-01-01 00:00:00+00'::pg_catalog.timestamptz
+				THEN ' BC' ELSE '' END
+		END$$;
 COMMENT ON FUNCTION modelreg.utc_text(timestamptz) IS
-	'The instant in UTC as ISO 8601 with microseconds, whatever the session''s TimeZone.';
+	'The instant in UTC as ISO 8601 with microseconds, whatever the session''s TimeZone; another text for each instant.';
 
 CREATE FUNCTION modelreg.version_snapshot(v modelreg.model_version) RETURNS jsonb
 	LANGUAGE sql STABLE PARALLEL SAFE
@@ -54,6 +60,25 @@ CREATE FUNCTION modelreg.model_snapshot(m modelreg.model) RETURNS jsonb
 		'created_by', m.created_by)$$;
 COMMENT ON FUNCTION modelreg.model_snapshot(modelreg.model) IS
 	'The model as the audit trail records it: name and settings, without the counters.';
+
+CREATE FUNCTION modelreg.alias_snapshot(a modelreg.model_alias) RETURNS jsonb
+	LANGUAGE sql STABLE PARALLEL SAFE
+	AS $$SELECT pg_catalog.jsonb_build_object(
+		'alias', a.alias,
+		'model_id', a.model_id,
+		'set_at', modelreg.utc_text(a.set_at),
+		'set_by', a.set_by)$$;
+COMMENT ON FUNCTION modelreg.alias_snapshot(modelreg.model_alias) IS
+	'The alias as the audit trail records it.';
+
+-- When a key (UUID version 7) was made; PostgreSQL tells it itself from 17 on.
+CREATE FUNCTION modelreg.key_time(key uuid) RETURNS timestamptz
+	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+	AS $$SELECT pg_catalog.to_timestamp((('x' OPERATOR(pg_catalog.||) pg_catalog.translate(
+		pg_catalog."left"(key::pg_catalog.text, 13), '-', ''))::pg_catalog."bit"(48)::pg_catalog.int8)
+		OPERATOR(pg_catalog./) 1000.0::pg_catalog.float8)$$;
+COMMENT ON FUNCTION modelreg.key_time(uuid) IS
+	'When the key, a UUID of version 7, was made, to the millisecond.';
 
 -- Key by key, so that two clients that set different keys do not undo each other.
 CREATE FUNCTION modelreg.merge_properties(properties jsonb, changes jsonb) RETURNS jsonb

@@ -116,6 +116,27 @@ CREATE AGGREGATE modelreg.jsonb_merge(jsonb) (
 COMMENT ON AGGREGATE modelreg.jsonb_merge(jsonb) IS
 	'Merges JSON objects; of equal keys the last wins.';
 
+-- The order in which ids are issued, by second and number in it
+CREATE FUNCTION modelreg.issue_rank(second text, suffix text) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	AS $$SELECT (second OPERATOR(pg_catalog.||) ' '::pg_catalog.text
+		OPERATOR(pg_catalog.||) pg_catalog.lpad(suffix, 10, '0'::pg_catalog.text)) COLLATE "C"$$;
+COMMENT ON FUNCTION modelreg.issue_rank(text, text) IS
+	'Second (YYYYMMDD_HHMMSS) and suffix of an id as a text that orders as the ids were issued.';
+
+CREATE FUNCTION modelreg.different_keys(a jsonb, b jsonb) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT string_agg(coalesce(x.key, y.key), ', ' ORDER BY coalesce(x.key, y.key) COLLATE "C")
+	FROM jsonb_each(CASE jsonb_typeof($1) WHEN 'object' THEN $1 ELSE '{}' END) AS x
+	FULL JOIN jsonb_each(CASE jsonb_typeof($2) WHEN 'object' THEN $2 ELSE '{}' END) AS y
+		ON y.key COLLATE "C" = x.key COLLATE "C"
+	WHERE coalesce(x.value, 'null') <> coalesce(y.value, 'null')
+$$;
+COMMENT ON FUNCTION modelreg.different_keys(jsonb, jsonb) IS
+	'The keys in which two JSON objects differ, where a null is as no key, so that columns may come later; NULL: in none.';
+
 -- Is each chain whole in itself, and does it end where the model says?
 CREATE FUNCTION modelreg.chain_problems(keys uuid[])
 	RETURNS TABLE (model_key uuid, seq bigint, problem text)
@@ -128,70 +149,106 @@ CREATE FUNCTION modelreg.chain_problems(keys uuid[])
 			lag(e.at) OVER chain AS previous_at,
 			row_number() OVER chain AS n,
 			count(*) FILTER (WHERE e.event IN ('model_create', 'model_rename')) OVER chain AS naming,
-			e.new_values ->> 'model_name' AS given_name
+			e.new_values ->> 'model_name' AS given_name,
+			e.new_values ->> 'version' AS given_version
 		FROM unnest($1) AS k (model_key)
 		JOIN modelreg.audit_event AS e ON e.model_key = k.model_key
 		WINDOW chain AS (PARTITION BY e.model_key ORDER BY e.seq)
 	), named AS (
 		SELECT l.*,
-			first_value(l.given_name) OVER (PARTITION BY l.model_key, l.naming ORDER BY l.seq) AS name_then
+			CASE WHEN l.model_key <> '00000000-0000-0000-0000-000000000000'
+				THEN first_value(l.given_name) OVER (PARTITION BY l.model_key, l.naming ORDER BY l.seq) END AS name_then,
+			coalesce(jsonb_typeof(l.old_values), 'object') <> 'object'
+				OR coalesce(jsonb_typeof(l.new_values), 'object') <> 'object' AS has_scalar
 		FROM linked AS l
 	), tail AS (
 		SELECT DISTINCT ON (l.model_key) l.model_key, l.seq, l.hash, l.event, l.at
 		FROM linked AS l
 		ORDER BY l.model_key, l.seq DESC
+	), counter AS (
+		SELECT m.*, modelreg.issue_rank(to_char(timezone('UTC', m.last_registered_at), 'YYYYMMDD_HH24MISS'),
+			m.last_id_suffix::text) AS last_issue
+		FROM unnest($1) AS k (model_key)
+		JOIN modelreg.model AS m ON m.model_key = k.model_key
+	), issued AS (
+		-- by the model, and by others under a name that it has or had: it takes
+		-- over from those where they were
+		SELECT n.model_key, e.model_key = n.model_key AS is_own, e.model_name, e.at,
+			modelreg.issue_rank(substr(e.model_id, length(e.model_name) + 2, 15),
+				coalesce(nullif(substr(e.model_id, length(e.model_name) + 18), ''), '1')) AS issue
+		FROM (SELECT DISTINCT l.model_key, l.model_name FROM linked AS l) AS n
+		JOIN modelreg.audit_event AS e ON e.model_name = n.model_name AND e.event = 'register'
 	), registered AS (
-		SELECT l.model_key, count(*) AS versions, max(l.at) AS last_at
-		FROM linked AS l
-		WHERE l.event = 'register'
-		GROUP BY l.model_key
+		SELECT c.model_key,
+			nullif(count(*) FILTER (WHERE i.is_own), 0) AS versions,
+			max(i.at) FILTER (WHERE i.is_own OR i.model_name = c.model_name) AS last_at,
+			max(i.issue) FILTER (WHERE i.is_own OR i.model_name = c.model_name) AS last_issue,
+			bool_or(i.at = c.last_registered_at) AS has_time,
+			bool_or(i.issue = c.last_issue) AS has_issue
+		FROM counter AS c
+		JOIN issued AS i ON i.model_key = c.model_key
+		GROUP BY c.model_key
+	), highest AS (
+		SELECT c.model_key, bool_or(l.given_version = c.highest_version) AS was_registered,
+			bool_or(CASE WHEN modelreg.semver_valid(l.given_version) AND modelreg.semver_valid(c.highest_version)
+				THEN modelreg.semver_compare(l.given_version, c.highest_version) > 0 END) AS was_beaten
+		FROM counter AS c
+		JOIN linked AS l ON l.model_key = c.model_key AND l.event = 'register'
+		GROUP BY c.model_key
+	), counted AS (
+		SELECT c.model_key, r.versions, concat_ws(', ',
+			CASE WHEN t.at IS DISTINCT FROM c.audit_at THEN 'audit_at' END,
+			CASE WHEN NOT CASE WHEN c.last_registered_at IS NULL THEN r.last_at IS NULL
+					ELSE r.has_time AND coalesce(c.last_registered_at >= r.last_at, true) END IS TRUE
+				THEN 'last_registered_at' END,
+			CASE WHEN NOT CASE WHEN c.last_registered_at IS NULL THEN c.last_id_suffix = 0
+					ELSE r.has_issue AND coalesce(c.last_issue >= r.last_issue, true) END IS TRUE
+				THEN 'last_id_suffix' END,
+			CASE WHEN (c.highest_version IS NULL) <> (h.model_key IS NULL)
+					OR NOT h.was_registered OR h.was_beaten
+				THEN 'highest_version' END) AS wrong
+		FROM counter AS c
+		LEFT JOIN tail AS t ON t.model_key = c.model_key
+		LEFT JOIN registered AS r ON r.model_key = c.model_key
+		LEFT JOIN highest AS h ON h.model_key = c.model_key
 	)
 	SELECT l.model_key, l.seq,
 		CASE
 			WHEN l.seq <> l.n THEN 'event ' || l.n || ' is missing'
 			WHEN l.format <> 1 THEN 'event has format ' || l.format || ', which this version does not know'
 			WHEN l.at <= l.previous_at THEN 'event is not later than the one before'
-			WHEN l.model_name IS DISTINCT FROM l.name_then
-				AND l.model_key <> '00000000-0000-0000-0000-000000000000' THEN 'event names another model'
+			WHEN l.has_scalar THEN 'event has values that are no JSON object'
+			WHEN l.model_name IS DISTINCT FROM l.name_then THEN 'event names another model'
 			ELSE 'hash does not match the event'
 		END
 	FROM named AS l
 	WHERE l.seq <> l.n
 		OR l.format <> 1
 		OR l.at <= l.previous_at
-		OR (l.model_name IS DISTINCT FROM l.name_then
-			AND l.model_key <> '00000000-0000-0000-0000-000000000000')
-		OR l.hash <> modelreg.audit_hash(l.previous, l.format, l.model_key, l.seq, l.at, l.event,
+		OR l.has_scalar
+		OR l.model_name IS DISTINCT FROM l.name_then
+		OR l.hash IS DISTINCT FROM modelreg.audit_hash(l.previous, l.format, l.model_key, l.seq, l.at, l.event,
 			l.model_id, l.session_user_name, l.actor, l.client, l.xid, l.old_values, l.new_values, l.reason)
 	UNION ALL
-	SELECT m.model_key, t.seq,
+	SELECT c.model_key, t.seq,
 		CASE
 			WHEN t.seq IS NULL THEN 'model has no audit trail'
 			WHEN t.event = 'model_delete' THEN 'model exists, but the trail says that it was deleted'
-			WHEN t.seq < m.audit_seq THEN 'trail ends at event ' || t.seq || ', the model says ' || m.audit_seq
-			WHEN t.seq > m.audit_seq THEN 'trail goes on beyond the model''s last event ' || m.audit_seq
-			WHEN t.hash <> m.audit_hash THEN 'last event''s hash differs from the model''s'
-			WHEN coalesce(r.versions, 0) <> m.last_version_number
-				THEN 'model counts ' || m.last_version_number || ' versions, the trail ' || coalesce(r.versions, 0)
-			ELSE 'model''s counters differ from the trail'
+			WHEN t.seq < c.audit_seq THEN 'trail ends at event ' || t.seq || ', the model says ' || c.audit_seq
+			WHEN t.seq > c.audit_seq THEN 'trail goes on beyond the model''s last event ' || c.audit_seq
+			WHEN t.hash IS DISTINCT FROM c.audit_hash THEN 'last event''s hash differs from the model''s'
+			WHEN coalesce(n.versions, 0) <> c.last_version_number
+				THEN 'model counts ' || c.last_version_number || ' versions, the trail ' || coalesce(n.versions, 0)
+			ELSE 'model''s counters differ from the trail: ' || n.wrong
 		END
-	FROM unnest($1) AS k (model_key)
-	JOIN modelreg.model AS m ON m.model_key = k.model_key
-	LEFT JOIN tail AS t ON t.model_key = m.model_key
-	LEFT JOIN registered AS r ON r.model_key = m.model_key
-	WHERE (t.seq IS DISTINCT FROM m.audit_seq
-			OR t.hash IS DISTINCT FROM m.audit_hash
-			OR t.event = 'model_delete'
-			OR coalesce(r.versions, 0) <> m.last_version_number
-			OR t.at IS DISTINCT FROM m.audit_at
-			-- a model takes over the time of an earlier one of its name
-			OR m.last_registered_at < r.last_at
-			OR m.last_registered_at > m.audit_at
-			OR (m.highest_version IS NULL) <> (r.versions IS NULL)
-			OR (r.versions IS NOT NULL AND NOT EXISTS (
-				SELECT FROM modelreg.audit_event AS e
-				WHERE e.model_key = m.model_key AND e.event = 'register'
-					AND e.new_values ->> 'version' = m.highest_version)))
+	FROM counter AS c
+	JOIN counted AS n ON n.model_key = c.model_key
+	LEFT JOIN tail AS t ON t.model_key = c.model_key
+	WHERE t.seq IS DISTINCT FROM c.audit_seq
+		OR t.hash IS DISTINCT FROM c.audit_hash
+		OR t.event = 'model_delete'
+		OR coalesce(n.versions, 0) <> c.last_version_number
+		OR n.wrong <> ''
 	UNION ALL
 	SELECT t.model_key, t.seq, 'model is gone, but the trail has no event of its deletion'
 	FROM tail AS t
@@ -200,7 +257,7 @@ CREATE FUNCTION modelreg.chain_problems(keys uuid[])
 		AND NOT EXISTS (SELECT FROM modelreg.model AS m WHERE m.model_key = t.model_key)
 $$;
 COMMENT ON FUNCTION modelreg.chain_problems(uuid[]) IS
-	'What is wrong with the audit chains themselves: gaps, hashes, heads.';
+	'What is wrong with the audit chains themselves, and with the counters of their models: gaps, hashes, heads.';
 
 -- Does the trail, replayed, give what the tables hold, and the other way round?
 CREATE FUNCTION modelreg.trail_problems(keys uuid[])
@@ -212,7 +269,8 @@ CREATE FUNCTION modelreg.trail_problems(keys uuid[])
 		SELECT e.model_key, e.model_id, max(e.seq) AS seq,
 			bool_or(e.event = 'delete') AS deleted,
 			modelreg.jsonb_merge(e.new_values ORDER BY e.seq)
-				FILTER (WHERE e.event IN ('register', 'stage', 'update')) AS state
+				FILTER (WHERE e.event IN ('register', 'stage', 'update')
+					AND jsonb_typeof(e.new_values) = 'object') AS state
 		FROM unnest($1) AS k (model_key)
 		JOIN modelreg.audit_event AS e ON e.model_key = k.model_key
 		WHERE e.model_id IS NOT NULL
@@ -220,8 +278,10 @@ CREATE FUNCTION modelreg.trail_problems(keys uuid[])
 	), compared AS (
 		SELECT coalesce(t.model_key, v.model_key) AS model_key, t.seq,
 			coalesce(t.model_id, v.model_id) AS model_id, t.deleted,
-			v.model_id IS NOT NULL AS present, t.state,
-			v.snapshot
+			v.model_id IS NOT NULL AS present,
+			-- the copies of the model's columns are compared with these
+			t.state - '{model_name,exclusive_production}'::text[] AS state,
+			v.snapshot - '{model_name,exclusive_production}'::text[] AS snapshot
 		FROM told AS t
 		FULL JOIN (
 			SELECT x.model_id, x.model_key, modelreg.version_snapshot(x) AS snapshot
@@ -232,7 +292,8 @@ CREATE FUNCTION modelreg.trail_problems(keys uuid[])
 		SELECT e.model_key, max(e.seq) AS seq,
 			bool_or(e.event = 'model_delete') AS deleted,
 			modelreg.jsonb_merge(e.new_values ORDER BY e.seq)
-				FILTER (WHERE e.event IN ('model_create', 'model_update', 'model_rename')) AS state
+				FILTER (WHERE e.event IN ('model_create', 'model_update', 'model_rename')
+					AND jsonb_typeof(e.new_values) = 'object') AS state
 		FROM unnest($1) AS k (model_key)
 		JOIN modelreg.audit_event AS e ON e.model_key = k.model_key
 		WHERE e.event IN ('model_create', 'model_update', 'model_rename', 'model_delete')
@@ -243,19 +304,13 @@ CREATE FUNCTION modelreg.trail_problems(keys uuid[])
 			WHEN c.state IS NULL THEN format('version "%s" is not in the trail', c.model_id)
 			WHEN NOT c.present THEN format('version "%s" is in the trail but gone', c.model_id)
 			WHEN c.deleted THEN format('version "%s" exists, but the trail says that it was deleted', c.model_id)
-			ELSE format('version "%s" differs from the trail in: %s', c.model_id, (
-				SELECT string_agg(s.key, ', ' ORDER BY s.key)
-				FROM jsonb_each(c.state) AS s
-				WHERE s.value IS DISTINCT FROM c.snapshot -> s.key
-					AND s.key NOT IN ('model_name', 'exclusive_production')))
+			ELSE format('version "%s" differs from the trail in: %s', c.model_id,
+				modelreg.different_keys(c.state, c.snapshot))
 		END
 	FROM compared AS c
 	WHERE c.present IS DISTINCT FROM (c.state IS NOT NULL AND NOT c.deleted)
-		OR (c.present
-			AND EXISTS (
-				SELECT FROM jsonb_each(c.state) AS s
-				WHERE s.value IS DISTINCT FROM c.snapshot -> s.key
-					AND s.key NOT IN ('model_name', 'exclusive_production')))
+		OR (c.present AND c.state IS DISTINCT FROM c.snapshot
+			AND modelreg.different_keys(c.state, c.snapshot) IS NOT NULL)
 	UNION ALL
 	SELECT v.model_key, NULL, format('version "%s" belongs to no model, or its copy of the model''s name or settings differs', v.model_id)
 	FROM unnest($1) AS k (model_key)
@@ -267,16 +322,15 @@ CREATE FUNCTION modelreg.trail_problems(keys uuid[])
 	SELECT m.model_key, t.seq, 'model''s name or settings differ from the trail'
 	FROM modelreg.model AS m
 	JOIN told_model AS t ON t.model_key = m.model_key AND NOT t.deleted
-	WHERE t.state IS NULL
-		OR EXISTS (
-			SELECT FROM jsonb_each(t.state) AS s
-			WHERE s.value IS DISTINCT FROM modelreg.model_snapshot(m) -> s.key)
+	WHERE t.state IS DISTINCT FROM modelreg.model_snapshot(m)
+		AND (t.state IS NULL
+			OR modelreg.different_keys(t.state, modelreg.model_snapshot(m)) IS NOT NULL)
 	UNION ALL
 	SELECT coalesce(t.model_key, a.model_key), t.seq,
 		format('alias "%s" differs from the trail', coalesce(t.alias, a.alias))
 	FROM (
 		SELECT DISTINCT ON (e.model_key, told.j ->> 'alias') e.model_key, e.seq,
-			told.j ->> 'alias' AS alias, e.new_values ->> 'model_id' AS model_id
+			told.j ->> 'alias' AS alias, e.new_values AS state
 		FROM unnest($1) AS k (model_key)
 		JOIN modelreg.audit_event AS e ON e.model_key = k.model_key,
 			coalesce(e.new_values, e.old_values) AS told (j)
@@ -284,11 +338,11 @@ CREATE FUNCTION modelreg.trail_problems(keys uuid[])
 		ORDER BY e.model_key, told.j ->> 'alias', e.seq DESC
 	) AS t
 	FULL JOIN (
-		SELECT x.model_key, x.alias, x.model_id
+		SELECT x.model_key, x.alias, modelreg.alias_snapshot(x) AS snapshot
 		FROM unnest($1) AS k (model_key)
 		JOIN modelreg.model_alias AS x ON x.model_key = k.model_key
 	) AS a ON a.model_key = t.model_key AND a.alias = t.alias
-	WHERE t.model_id IS DISTINCT FROM a.model_id
+	WHERE t.state IS DISTINCT FROM a.snapshot
 	UNION ALL
 	SELECT a.model_key, NULL, format('alias "%s" names no version of the model', a.alias)
 	FROM unnest($1) AS k (model_key)
@@ -375,10 +429,49 @@ $$;
 COMMENT ON FUNCTION modelreg.anchor_problems(jsonb) IS
 	'Which heads of the anchor, a document made by modelreg_audit_head, are not in the trail.';
 
-CREATE FUNCTION @extschema@.modelreg_audit_verify(
-	model_name text DEFAULT NULL,
-	anchor jsonb DEFAULT NULL
-) RETURNS TABLE (
+-- The name of a chain's model, or the last one that it had
+CREATE FUNCTION modelreg.chain_name(key uuid, anchor jsonb) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT coalesce(
+		(SELECT m.model_name FROM modelreg.model AS m WHERE m.model_key = $1),
+		(SELECT e.model_name FROM modelreg.audit_event AS e WHERE e.model_key = $1 ORDER BY e.seq DESC LIMIT 1),
+		$2 -> 'heads' -> $1::text ->> 'model_name')
+$$;
+COMMENT ON FUNCTION modelreg.chain_name(uuid, jsonb) IS
+	'The name of the model that an audit chain belongs to, as its table, the chain or an anchor says.';
+
+-- Which chains there are: each name of a chain's model finds it.
+CREATE FUNCTION modelreg.chain_keys(model_name text, anchor jsonb) RETURNS uuid[]
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT CASE WHEN $1 IS NOT NULL THEN ARRAY(
+		SELECT e.model_key FROM modelreg.audit_event AS e WHERE e.model_name = $1 COLLATE "C"
+		UNION
+		SELECT m.model_key FROM modelreg.model AS m WHERE m.model_name = $1 COLLATE "C"
+		UNION
+		SELECT a.key::uuid FROM jsonb_each($2 -> 'heads') AS a
+		WHERE a.value ->> 'model_name' = $1 COLLATE "C"
+	) ELSE ARRAY(
+		SELECT e.model_key FROM modelreg.audit_event AS e
+		UNION
+		SELECT m.model_key FROM modelreg.model AS m
+		UNION
+		SELECT v.model_key FROM modelreg.model_version AS v
+		UNION
+		SELECT a.model_key FROM modelreg.model_alias AS a
+		UNION
+		SELECT '00000000-0000-0000-0000-000000000000'
+		UNION
+		SELECT a.key::uuid FROM jsonb_each($2 -> 'heads') AS a
+	) END
+$$;
+COMMENT ON FUNCTION modelreg.chain_keys(text, jsonb) IS
+	'The keys of all audit chains, or of those whose model has or had the name, the anchor''s included.';
+
+CREATE FUNCTION modelreg.verify_chains(keys uuid[], anchor jsonb) RETURNS TABLE (
 	model_name text,
 	events bigint,
 	ok boolean,
@@ -388,41 +481,18 @@ CREATE FUNCTION @extschema@.modelreg_audit_verify(
 	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 	AS $$
-	SELECT modelreg.check_anchor($2);
-	WITH chosen AS (
-		SELECT CASE WHEN $1 IS NOT NULL THEN ARRAY(
-			SELECT e.model_key FROM modelreg.audit_event AS e WHERE e.model_name = $1 COLLATE "C"
-			UNION
-			SELECT m.model_key FROM modelreg.model AS m WHERE m.model_name = $1 COLLATE "C"
-			UNION
-			SELECT a.key::uuid FROM jsonb_each($2 -> 'heads') AS a
-			WHERE a.value ->> 'model_name' = $1 COLLATE "C"
-		) ELSE ARRAY(
-			SELECT e.model_key FROM modelreg.audit_event AS e
-			UNION
-			SELECT m.model_key FROM modelreg.model AS m
-			UNION
-			SELECT v.model_key FROM modelreg.model_version AS v
-			UNION
-			SELECT a.model_key FROM modelreg.model_alias AS a
-			UNION
-			SELECT '00000000-0000-0000-0000-000000000000'
-			UNION
-			SELECT a.key::uuid FROM jsonb_each($2 -> 'heads') AS a
-		) END AS keys
-	), chain AS (
+	WITH chain AS (
 		SELECT e.model_key, count(*) AS events
-		FROM chosen
-		CROSS JOIN unnest(chosen.keys) AS k (model_key)
+		FROM unnest($1) AS k (model_key)
 		JOIN modelreg.audit_event AS e ON e.model_key = k.model_key
 		GROUP BY e.model_key
 	), trouble AS (
-		SELECT p.* FROM chosen, modelreg.chain_problems(chosen.keys) AS p
+		SELECT p.* FROM modelreg.chain_problems($1) AS p
 		UNION ALL
-		SELECT p.* FROM chosen, modelreg.trail_problems(chosen.keys) AS p
+		SELECT p.* FROM modelreg.trail_problems($1) AS p
 		UNION ALL
-		SELECT p.* FROM chosen, modelreg.anchor_problems($2) AS p
-		WHERE p.model_key = ANY (chosen.keys)
+		SELECT p.* FROM modelreg.anchor_problems($2) AS p
+		WHERE p.model_key = ANY ($1)
 	), first_trouble AS (
 		SELECT DISTINCT ON (t.model_key) t.model_key,
 			min(t.seq) OVER (PARTITION BY t.model_key) AS seq,
@@ -433,11 +503,7 @@ CREATE FUNCTION @extschema@.modelreg_audit_verify(
 		FROM trouble AS t
 		ORDER BY t.model_key, t.seq NULLS LAST, t.problem COLLATE "C"
 	)
-	SELECT coalesce(
-			(SELECT m.model_name FROM modelreg.model AS m WHERE m.model_key = k.model_key),
-			(SELECT e.model_name FROM modelreg.audit_event AS e
-			 WHERE e.model_key = k.model_key ORDER BY e.seq DESC LIMIT 1),
-			$2 -> 'heads' -> k.model_key::text ->> 'model_name'),
+	SELECT modelreg.chain_name(k.model_key, $2),
 		coalesce(c.events, 0), f.model_key IS NULL, f.seq, f.problem
 	FROM (
 		SELECT chain.model_key FROM chain
@@ -447,6 +513,163 @@ CREATE FUNCTION @extschema@.modelreg_audit_verify(
 	LEFT JOIN chain AS c ON c.model_key = k.model_key
 	LEFT JOIN first_trouble AS f ON f.model_key = k.model_key
 	ORDER BY 1 NULLS LAST, k.model_key
+$$;
+COMMENT ON FUNCTION modelreg.verify_chains(uuid[], jsonb) IS
+	'Verifies these audit chains; an error, where something cannot be read, is one for all of them.';
+
+CREATE FUNCTION modelreg.unreadable_event(key uuid) RETURNS bigint
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	number bigint;
+BEGIN
+	FOR number IN
+		SELECT e.seq FROM modelreg.audit_event AS e WHERE e.model_key = $1 ORDER BY e.seq
+	LOOP
+		BEGIN
+			PERFORM modelreg.audit_hash(e.hash, e.format, e.model_key, e.seq, e.at, e.event,
+				e.model_id, e.session_user_name, e.actor, e.client, e.xid, e.old_values, e.new_values, e.reason)
+			FROM modelreg.audit_event AS e
+			WHERE e.model_key = $1 AND e.seq = number;
+		EXCEPTION
+			WHEN insufficient_resources OR operator_intervention OR transaction_rollback THEN
+				RAISE;
+			WHEN OTHERS THEN
+				RETURN number;
+		END;
+	END LOOP;
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION modelreg.unreadable_event(uuid) IS
+	'The first event of the chain that cannot be read; NULL: there is none.';
+
+-- One at a time, each in a subtransaction: what cannot be read hides no other
+-- chain.  The index leads to a chain past the damaged pages of others.
+CREATE FUNCTION modelreg.verify_each_chain(name text, anchor jsonb) RETURNS TABLE (
+	model_name text,
+	events bigint,
+	ok boolean,
+	first_bad_seq bigint,
+	problem text
+)
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+	SET enable_seqscan = off
+	SET jit = off	-- the cost of a disabled node would have it compiled
+	AS $$
+DECLARE
+	source text;
+	keys uuid[] := ARRAY(
+		SELECT a.key::uuid FROM jsonb_each($2 -> 'heads') AS a
+		WHERE $1 IS NULL OR a.value ->> 'model_name' = $1 COLLATE "C");
+	chain uuid;
+	trouble text;
+BEGIN
+	IF $1 IS NULL THEN
+		keys := keys || '00000000-0000-0000-0000-000000000000'::uuid;
+	END IF;
+	FOREACH source IN ARRAY CASE WHEN $1 IS NULL
+		THEN '{audit_event,model,model_version,model_alias}' ELSE '{audit_event,model}'::text[] END
+	LOOP
+		BEGIN
+			EXECUTE format('SELECT $1 || ARRAY(SELECT DISTINCT x.model_key FROM modelreg.%I AS x WHERE %s)', source,
+				CASE WHEN $1 IS NULL THEN 'true' ELSE 'x.model_name = $2 COLLATE "C"' END)
+			INTO keys
+			USING keys, $1;
+		EXCEPTION
+			WHEN insufficient_resources OR operator_intervention OR transaction_rollback OR insufficient_privilege THEN
+				RAISE;
+			WHEN OTHERS THEN
+				model_name := NULL;
+				events := NULL;
+				ok := false;
+				first_bad_seq := NULL;
+				problem := format('modelreg.%I cannot be read: %s', source, SQLERRM);
+				RETURN NEXT;
+		END;
+	END LOOP;
+
+	FOR chain IN
+		SELECT DISTINCT k.key FROM unnest(keys) AS k (key) ORDER BY k.key
+	LOOP
+		BEGIN
+			RETURN QUERY SELECT v.* FROM modelreg.verify_chains(ARRAY[chain], $2) AS v;
+			CONTINUE;
+		EXCEPTION
+			WHEN insufficient_resources OR operator_intervention OR transaction_rollback OR insufficient_privilege THEN
+				RAISE;
+			WHEN OTHERS THEN
+				trouble := SQLERRM;
+		END;
+
+		ok := false;
+		problem := format('cannot be verified: %s', trouble);
+		BEGIN
+			model_name := NULL;
+			events := NULL;
+			first_bad_seq := NULL;
+			model_name := modelreg.chain_name(chain, $2);
+			first_bad_seq := modelreg.unreadable_event(chain);
+			SELECT count(*) INTO events FROM modelreg.audit_event AS e WHERE e.model_key = chain;
+		EXCEPTION
+			WHEN insufficient_resources OR operator_intervention OR transaction_rollback THEN
+				RAISE;
+			WHEN OTHERS THEN
+				NULL;	-- what could not be read stays NULL
+		END;
+		RETURN NEXT;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION modelreg.verify_each_chain(text, jsonb) IS
+	'Verifies the audit chains one by one, where an error is a problem of its chain.';
+
+-- All at once, which is quicker, unless something cannot be read
+CREATE FUNCTION modelreg.verify_trail(name text, anchor jsonb) RETURNS TABLE (
+	model_name text,
+	events bigint,
+	ok boolean,
+	first_bad_seq bigint,
+	problem text
+)
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	BEGIN
+		-- sorted, so that an error comes before the first row
+		RETURN QUERY SELECT v.* FROM modelreg.verify_chains(modelreg.chain_keys($1, $2), $2) AS v;
+		RETURN;
+	EXCEPTION
+		WHEN insufficient_resources OR operator_intervention OR transaction_rollback OR insufficient_privilege THEN
+			RAISE;
+		WHEN OTHERS THEN
+			NULL;	-- go on below
+	END;
+	RETURN QUERY SELECT v.* FROM modelreg.verify_each_chain($1, $2) AS v;
+END
+$$;
+COMMENT ON FUNCTION modelreg.verify_trail(text, jsonb) IS
+	'Verifies the audit chains of a model''s name, or all, together; if that ends in an error, one by one.';
+
+-- unsafe, because no worker may begin a subtransaction
+CREATE FUNCTION @extschema@.modelreg_audit_verify(
+	model_name text DEFAULT NULL,
+	anchor jsonb DEFAULT NULL
+) RETURNS TABLE (
+	model_name text,
+	events bigint,
+	ok boolean,
+	first_bad_seq bigint,
+	problem text
+)
+	LANGUAGE sql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT modelreg.check_anchor($2);
+	SELECT v.* FROM modelreg.verify_trail($1, $2) AS v
 $$;
 COMMENT ON FUNCTION @extschema@.modelreg_audit_verify(text, jsonb) IS
 	'Verifies the audit chains, the trail against the tables both ways, and an anchor kept outside: a row for each chain (model_name NULL: the registry''s own), with the first problem.';

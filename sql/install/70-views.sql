@@ -96,7 +96,7 @@ COMMENT ON COLUMN modelreg.storage_usage.saved_by_sharing IS 'What is saved by s
 COMMENT ON COLUMN modelreg.storage_usage.saved_by_compression IS 'What is saved by compressing chunks; logical_bytes is stored_bytes and both savings.';
 
 CREATE VIEW modelreg.artifact_health WITH (security_invoker = true) AS
-	SELECT pg_catalog.encode(a.sha256, 'hex'::pg_catalog.text) AS checksum, a.artifact_size, a.stored_at,
+	SELECT pg_catalog.encode(a.sha256, 'hex'::pg_catalog.text) AS checksum, a.artifact_size, modelreg.key_time(a.content) AS stored_at,
 		c.verified_at, c.verified_at IS NOT NULL AND c.problem IS NULL AS ok, c.problem,
 		ARRAY(SELECT v.model_id FROM modelreg.model_version AS v
 			WHERE v.checksum OPERATOR(pg_catalog.=) pg_catalog.encode(a.sha256, 'hex'::pg_catalog.text)
@@ -110,7 +110,7 @@ CREATE VIEW modelreg.artifact_health WITH (security_invoker = true) AS
 COMMENT ON VIEW modelreg.artifact_health IS 'The stored artifacts, and what modelreg_scrub found when it last verified each.';
 COMMENT ON COLUMN modelreg.artifact_health.checksum IS 'SHA-256 of the artifact, hexadecimal.';
 COMMENT ON COLUMN modelreg.artifact_health.artifact_size IS 'Its size in bytes.';
-COMMENT ON COLUMN modelreg.artifact_health.stored_at IS 'When it was first stored.';
+COMMENT ON COLUMN modelreg.artifact_health.stored_at IS 'When its bytes began to be stored; where their list had to be replaced, when that was.';
 COMMENT ON COLUMN modelreg.artifact_health.verified_at IS 'When it was last verified; NULL: not yet.';
 COMMENT ON COLUMN modelreg.artifact_health.ok IS 'Whether it was verified and is whole.';
 COMMENT ON COLUMN modelreg.artifact_health.problem IS 'What was wrong; NULL: nothing, or not yet verified.';

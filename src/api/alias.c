@@ -58,7 +58,7 @@ record_first(MrModel *model, const MrAlias *alias)
 	MrEvent		event = {0};
 
 	/* only plain SQL can have been quicker, which takes no model's lock */
-	if (!mr_aliases_insert(alias, mr_actor_name()))
+	if (!mr_aliases_insert(alias, mr_actor_name(), &event.new_values.value))
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 				 errmsg("could not set the alias because another session did"),
@@ -67,7 +67,6 @@ record_first(MrModel *model, const MrAlias *alias)
 	event.model_id = alias->model_id;
 	event.alias = alias->alias;
 	event.old_values.isnull = true;
-	event.new_values.value = mr_aliases_values(alias);
 	mr_trail_append(model, &event);
 }
 

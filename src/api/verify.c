@@ -230,6 +230,11 @@ verify_orphans(FunctionCallInfo fcinfo)
 					   join_problems(damage,
 									 "no version uses the artifact; the next cleanup removes it"));
 	}
+	count = mr_artifacts_malformed();
+	if (count > 0)
+		return_finding(fcinfo, NULL, false, NULL, NULL,
+					   psprintf(UINT64_FORMAT " rows of modelreg.artifact have no SHA-256 as their key",
+								count));
 	mr_discarded_count(&count, &used);
 	if (count > used)
 		return_finding(fcinfo, NULL, true, NULL, NULL,

@@ -58,24 +58,30 @@ mr_aliases_is_visible(const pg_uuid_t *model_key, const char *alias)
 }
 
 /*
- * Inserts a row; false if there is one.  The caller holds the model's lock and
- * that of the version.
+ * Inserts a row, and fills snapshot with what the trail shall hold of it; false
+ * if there is one.  The caller holds the model's lock and that of the version.
  */
 bool
-mr_aliases_insert(const MrAlias *alias, const char *actor)
+mr_aliases_insert(const MrAlias *alias, const char *actor, Datum *snapshot)
 {
 	static MrStatement statement = {
-		"INSERT INTO modelreg.model_alias"
+		"INSERT INTO modelreg.model_alias AS a"
 		" (model_key, alias, model_id, set_at, set_by)"
 		" VALUES ($1, $2, $3, clock_timestamp(), $4)"
 		" ON CONFLICT (model_key, alias) DO NOTHING"
+		" RETURNING modelreg.alias_snapshot(a)"
 	};
+	MrRows		rows = mr_sql_query(&statement, MR_SIGHT_LATEST,
+									MR_VALUES(mr_value_uuid(&alias->model_key),
+											  mr_value_text(alias->alias),
+											  mr_value_text(alias->model_id),
+											  mr_value_text(actor)));
 
-	return mr_sql_run(&statement, MR_SIGHT_LATEST,
-					  MR_VALUES(mr_value_uuid(&alias->model_key),
-								mr_value_text(alias->alias),
-								mr_value_text(alias->model_id),
-								mr_value_text(actor))) > 0;
+	if (!mr_sql_next(&rows))
+		return false;
+	*snapshot = mr_sql_copy_out(&rows, 1);
+	mr_sql_end(&rows);
+	return true;
 }
 
 /*
@@ -177,15 +183,12 @@ mr_aliases_row(const pg_uuid_t *model_key, const char *alias)
  * What the trail holds of an alias.
  */
 Datum
-mr_aliases_values(const MrAlias *alias)
+mr_aliases_snapshot(HeapTuple row, TupleDesc desc)
 {
-	static MrStatement statement = {
-		"SELECT jsonb_build_object('alias', $1, 'model_id', $2)"
-	};
+	static MrStatement statement = {"SELECT modelreg.alias_snapshot($1)"};
 
-	return mr_sql_query_datum(&statement, MR_SIGHT_ACTIVE,
-							  MR_VALUES(mr_value_text(alias->alias),
-										mr_value_text(alias->model_id)));
+	return mr_sql_query_datum(&statement, MR_SIGHT_LATEST,
+							  MR_VALUES(mr_value_row(row, desc)));
 }
 
 MrAliasColumn

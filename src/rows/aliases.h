@@ -29,14 +29,15 @@ extern void mr_aliases_from_row(HeapTuple tuple, TupleDesc desc,
 extern char *mr_aliases_target(const pg_uuid_t *model_key, const char *alias);
 extern bool mr_aliases_is_visible(const pg_uuid_t *model_key,
 								  const char *alias);
-extern bool mr_aliases_insert(const MrAlias *alias, const char *actor);
+extern bool mr_aliases_insert(const MrAlias *alias, const char *actor,
+							  Datum *snapshot);
 extern void mr_aliases_move(const MrAlias *alias, const char *actor);
 extern bool mr_aliases_delete(const pg_uuid_t *model_key, const char *alias);
 extern void mr_aliases_delete_of_version(const char *model_id);
 extern char *mr_aliases_of_version(const char *model_id);
 extern char *mr_aliases_of_model(const pg_uuid_t *model_key);
 extern Datum mr_aliases_row(const pg_uuid_t *model_key, const char *alias);
-extern Datum mr_aliases_values(const MrAlias *alias);
+extern Datum mr_aliases_snapshot(HeapTuple row, TupleDesc desc);
 extern MrAliasColumn mr_aliases_column(const char *column);
 extern HeapTuple mr_aliases_stamp(HeapTuple row, TupleDesc desc, Datum set_at,
 								  Datum set_by);

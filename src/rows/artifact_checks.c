@@ -18,7 +18,7 @@ mr_artifact_checks_due(TimestampTz since, int limit, MrDue **due)
 		"SELECT a.sha256, a.artifact_size FROM modelreg.artifact AS a"
 		" LEFT JOIN modelreg.artifact_check AS c ON c.sha256 = a.sha256"
 		" WHERE c.verified_at IS NULL OR c.verified_at < $1"
-		" ORDER BY c.verified_at NULLS FIRST, a.stored_at, a.sha256 LIMIT $2"
+		" ORDER BY c.verified_at NULLS FIRST, a.content LIMIT $2"
 	};
 	MrRows		rows = mr_sql_query(&statement, MR_SIGHT_CALLER,
 									MR_VALUES(mr_value_time(since),

@@ -10,9 +10,13 @@
 /* The columns of an MrArtifact, of modelreg.artifact AS a */
 #define ARTIFACT_COLUMNS "a.sha256, a.artifact_size, a.storage, a.content"
 
-/* Whether no version, nor a file of one, refers to the artifact a */
+/*
+ * Whether no version, nor a file of one, refers to the artifact a; one whose
+ * key is no SHA-256 is none of these.
+ */
 #define ARTIFACT_IS_UNUSED \
-	"NOT EXISTS (SELECT FROM modelreg.model_version AS v" \
+	"octet_length(a.sha256) = 32" \
+	" AND NOT EXISTS (SELECT FROM modelreg.model_version AS v" \
 	" WHERE v.checksum = encode(a.sha256, 'hex'))" \
 	" AND NOT EXISTS (SELECT FROM modelreg.version_file AS f" \
 	" WHERE f.sha256 = a.sha256)"
@@ -149,6 +153,21 @@ mr_artifacts_unused(MrArtifact **artifacts)
 }
 
 /*
+ * How many artifacts have a key that is no SHA-256, by the active snapshot.
+ */
+int64
+mr_artifacts_malformed(void)
+{
+	static MrStatement statement = {
+		"SELECT count(*) FROM modelreg.artifact"
+		" WHERE octet_length(sha256) <> 32"
+	};
+
+	return DatumGetInt64(mr_sql_query_datum(&statement, MR_SIGHT_ACTIVE,
+											MR_NO_VALUES));
+}
+
+/*
  * Locks up to limit artifacts that nothing refers to, without those that
  * a registration holds.  The caller must ask mr_artifacts_is_used again,
  * in a statement of its own, before it removes one: a registration may have
@@ -188,7 +207,10 @@ mr_artifacts_from_row(HeapTuple row, TupleDesc desc, MrArtifact *artifact)
 			return false;
 	}
 	if (!mr_digest_from_datum(values[0], artifact->sha256))
-		elog(ERROR, "key of modelreg.artifact has an unexpected length");
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("key of modelreg.artifact has an unexpected length"),
+				 errhint("Run modelreg_verify().")));
 	artifact->size = DatumGetInt64(values[1]);
 	artifact->storage = TextDatumGetCString(values[2]);
 	artifact->content = *DatumGetUUIDP(values[3]);
@@ -224,5 +246,8 @@ static void
 read_artifact(const MrRows *rows, MrArtifact *artifact)
 {
 	if (!mr_artifacts_from_row(rows->row, rows->desc, artifact))
-		elog(ERROR, "null in a row of modelreg.artifact");
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("null in a row of modelreg.artifact"),
+				 errhint("Run modelreg_verify().")));
 }

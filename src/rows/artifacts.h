@@ -29,6 +29,7 @@ extern void mr_artifacts_replace(const MrArtifact *artifact);
 extern void mr_artifacts_delete(const uint8 *sha256);
 extern bool mr_artifacts_is_used(const uint8 *sha256);
 extern uint64 mr_artifacts_unused(MrArtifact **artifacts);
+extern int64 mr_artifacts_malformed(void);
 extern uint64 mr_artifacts_lock_unused(int limit, MrArtifact **artifacts);
 extern bool mr_artifacts_from_row(HeapTuple row, TupleDesc desc,
 								  MrArtifact *artifact);

@@ -89,7 +89,7 @@ record_alias(FunctionCallInfo fcinfo)
 	mr_aliases_from_row(trigger->tg_trigtuple, desc, &before);
 	event.event = "alias";
 	event.alias = before.alias;
-	event.old_values.value = mr_aliases_values(&before);
+	event.old_values.value = mr_aliases_snapshot(trigger->tg_trigtuple, desc);
 	if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
 	{
 		event.model_id = before.model_id;
@@ -101,7 +101,8 @@ record_alias(FunctionCallInfo fcinfo)
 		if (strcmp(before.model_id, after.model_id) == 0)
 			return PointerGetDatum(NULL);
 		event.model_id = after.model_id;
-		event.new_values.value = mr_aliases_values(&after);
+		event.new_values.value = mr_aliases_snapshot(trigger->tg_newtuple,
+													 desc);
 	}
 	mr_trail_append_by_key(&before.model_key, &event);
 	return PointerGetDatum(NULL);

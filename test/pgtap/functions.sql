@@ -23,7 +23,7 @@ SELECT set_eq($$
 	VALUES
 		('modelreg_at(instant timestamp with time zone, model_name text DEFAULT NULL::text)', 'TABLE(model_name text, model_id text, version text, deployment_stage modelreg.deployment_stage)', 'sql stable safe'),
 		('modelreg_audit_head()', 'jsonb', 'sql stable safe'),
-		('modelreg_audit_verify(model_name text DEFAULT NULL::text, anchor jsonb DEFAULT NULL::jsonb)', 'TABLE(model_name text, events bigint, ok boolean, first_bad_seq bigint, problem text)', 'sql stable safe'),
+		('modelreg_audit_verify(model_name text DEFAULT NULL::text, anchor jsonb DEFAULT NULL::jsonb)', 'TABLE(model_name text, events bigint, ok boolean, first_bad_seq bigint, problem text)', 'sql stable unsafe'),
 		('modelreg_check()', 'TABLE(item text, ok boolean, detail text)', 'sql stable restricted'),
 		('modelreg_check_registration(model_type text, version text DEFAULT NULL::text, model_name text DEFAULT NULL::text, performance_metrics jsonb DEFAULT ''{}''::jsonb, deployment_stage text DEFAULT ''development''::text, tags text[] DEFAULT ''{}''::text[], notes text DEFAULT ''''::text, model_config jsonb DEFAULT ''{}''::jsonb, training_metadata jsonb DEFAULT ''{}''::jsonb, dataset_version text DEFAULT NULL::text, parent_ids text[] DEFAULT ''{}''::text[], created_at timestamp with time zone DEFAULT NULL::timestamp with time zone, expected_checksum text DEFAULT NULL::text, properties jsonb DEFAULT ''{}''::jsonb)', 'void', 'c stable restricted'),
 		('modelreg_cleanup(INOUT deleted bigint DEFAULT NULL::bigint, IN keep_production boolean DEFAULT true, IN model_name text DEFAULT NULL::text, IN batch_size integer DEFAULT 100)', 'procedure', 'plpgsql volatile unsafe'),
@@ -73,8 +73,11 @@ SELECT set_eq($$
 	JOIN member AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid
 	WHERE p.pronamespace = 'modelreg'::regnamespace$$, $$
 	VALUES
+		('alias_snapshot(modelreg.model_alias)', 'jsonb', 'sql stable safe'),
 		('anchor_problems(jsonb)', 'TABLE(model_key uuid, seq bigint, problem text)', 'sql stable safe'),
-		('audit_hash(bytea, smallint, uuid, bigint, timestamp with time zone, text, text, text, text, jsonb, xid8, jsonb, jsonb, text)', 'bytea', 'sql stable safe'),
+		('audit_hash(bytea, smallint, uuid, bigint, timestamp with time zone, text, text, text, text, jsonb, xid8, jsonb, jsonb, text)', 'bytea', 'c immutable safe'),
+		('chain_keys(text, jsonb)', 'uuid[]', 'sql stable safe'),
+		('chain_name(uuid, jsonb)', 'text', 'sql stable safe'),
 		('chain_problems(uuid[])', 'TABLE(model_key uuid, seq bigint, problem text)', 'sql stable safe'),
 		('check_anchor(jsonb)', 'void', 'plpgsql stable safe'),
 		('cleanup_artifacts(integer)', 'integer', 'c volatile unsafe'),
@@ -86,9 +89,10 @@ SELECT set_eq($$
 		('clip(text)', 'text', 'c immutable strict safe'),
 		('cron_database_note()', 'text', 'sql stable safe'),
 		('cron_function(text)', 'text', 'sql stable safe'),
+		('different_keys(jsonb, jsonb)', 'text', 'sql immutable safe'),
 		('guard_alias()', 'trigger', 'c volatile unsafe'),
 		('guard_audit()', 'trigger', 'c volatile unsafe'),
-		('merge_properties(jsonb, jsonb)', 'jsonb', 'sql immutable safe'),
+		('merge_properties(jsonb, jsonb)', 'jsonb', 'c immutable safe'),
 		('stamp_alias()', 'trigger', 'c volatile unsafe'),
 		('record_alias()', 'trigger', 'c volatile unsafe'),
 		('guard_bytes()', 'trigger', 'c volatile unsafe'),
@@ -99,6 +103,8 @@ SELECT set_eq($$
 		('guard_version()', 'trigger', 'c volatile unsafe'),
 		('higher_is_better(text)', 'boolean', 'sql stable strict safe'),
 		('is_preloaded()', 'boolean', 'c stable safe'),
+		('issue_rank(text, text)', 'text', 'sql immutable safe'),
+		('key_time(uuid)', 'timestamp with time zone', 'sql immutable strict safe'),
 		('jsonb_merge(jsonb)', 'jsonb', 'internal immutable safe'),
 		('library_version()', 'text', 'c stable safe'),
 		('model_snapshot(modelreg.model)', 'jsonb', 'sql stable safe'),
@@ -111,6 +117,10 @@ SELECT set_eq($$
 		('semver_valid(text)', 'boolean', 'c immutable strict safe'),
 		('setting_max_versions()', 'integer', 'c stable safe'),
 		('stamp_version()', 'trigger', 'c volatile unsafe'),
+		('unreadable_event(uuid)', 'bigint', 'plpgsql stable unsafe'),
+		('verify_chains(uuid[], jsonb)', 'TABLE(model_name text, events bigint, ok boolean, first_bad_seq bigint, problem text)', 'sql stable safe'),
+		('verify_each_chain(text, jsonb)', 'TABLE(model_name text, events bigint, ok boolean, first_bad_seq bigint, problem text)', 'plpgsql stable unsafe'),
+		('verify_trail(text, jsonb)', 'TABLE(model_name text, events bigint, ok boolean, first_bad_seq bigint, problem text)', 'plpgsql stable unsafe'),
 		('trail_problems(uuid[])', 'TABLE(model_key uuid, seq bigint, problem text)', 'sql stable safe'),
 		('unknown_settings()', 'TABLE(name text, place text)', 'plpgsql stable restricted'),
 		('utc_text(timestamp with time zone)', 'text', 'sql stable strict safe'),
@@ -130,7 +140,7 @@ SELECT is_empty($$
 	JOIN pg_language AS l ON l.oid = p.prolang
 	JOIN member AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid
 	WHERE l.lanname = 'plpgsql' AND p.prokind = 'f'
-		AND p.proconfig IS DISTINCT FROM '{"search_path=pg_catalog, pg_temp"}'
+		AND ('search_path=pg_catalog, pg_temp' = ANY (p.proconfig)) IS NOT TRUE
 	$$, 'every PL/pgSQL function pins its search_path');
 
 SELECT is((SELECT p.proconfig FROM pg_proc AS p WHERE p.proname = 'modelreg_cleanup'), NULL,

@@ -24,6 +24,16 @@ SELECT set_eq($$
 	GROUP BY 1, 2$$, $$
 	VALUES
 		('aggregate modelreg.jsonb_merge(jsonb)', 'modelreg_reader', 'EXECUTE'),
+		('function modelreg.alias_snapshot(modelreg.model_alias)', 'modelreg_reader', 'EXECUTE'),
+		('function modelreg.chain_keys(text,jsonb)', 'modelreg_reader', 'EXECUTE'),
+		('function modelreg.chain_name(uuid,jsonb)', 'modelreg_reader', 'EXECUTE'),
+		('function modelreg.different_keys(jsonb,jsonb)', 'modelreg_reader', 'EXECUTE'),
+		('function modelreg.issue_rank(text,text)', 'modelreg_reader', 'EXECUTE'),
+		('function modelreg.key_time(uuid)', 'modelreg_reader', 'EXECUTE'),
+		('function modelreg.unreadable_event(uuid)', 'modelreg_reader', 'EXECUTE'),
+		('function modelreg.verify_chains(uuid[],jsonb)', 'modelreg_reader', 'EXECUTE'),
+		('function modelreg.verify_each_chain(text,jsonb)', 'modelreg_reader', 'EXECUTE'),
+		('function modelreg.verify_trail(text,jsonb)', 'modelreg_reader', 'EXECUTE'),
 		('function modelreg.anchor_problems(jsonb)', 'modelreg_reader', 'EXECUTE'),
 		('function modelreg.audit_hash(bytea,smallint,uuid,bigint,timestamp with time zone,text,text,text,text,jsonb,xid8,jsonb,jsonb,text)', 'modelreg_reader', 'EXECUTE'),
 		('function modelreg.chain_problems(uuid[])', 'modelreg_reader', 'EXECUTE'),

@@ -25,8 +25,7 @@ SELECT set_eq('SELECT * FROM pg_temp.columns_of(''modelreg.artifact'')', $$
 		(1, 'sha256', 'bytea NOT NULL'),
 		(2, 'artifact_size', 'bigint NOT NULL'),
 		(3, 'storage', 'text NOT NULL DEFAULT ''database''::text'),
-		(4, 'content', 'uuid NOT NULL'),
-		(5, 'stored_at', 'timestamp with time zone NOT NULL DEFAULT now()')
+		(4, 'content', 'uuid NOT NULL')
 	$$, 'columns of modelreg.artifact');
 
 SELECT set_eq('SELECT * FROM pg_temp.columns_of(''modelreg.artifact_check'')', $$

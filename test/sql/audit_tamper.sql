@@ -167,6 +167,30 @@ FROM (VALUES
 	('an unseen direction', 'INSERT INTO modelreg.metric_direction VALUES (''f1'', false)')
 ) AS t (what, statement);
 
+-- What cannot be read hides no other chain: a version in a stage that is none,
+-- an event that raises an error
+SELECT regexp_replace(tampered(format('UPDATE modelreg.model_version SET deployment_stage = ''canary'' WHERE model_id = %L;
+	DELETE FROM pg_enum WHERE enumtypid = ''modelreg.deployment_stage''::regtype AND enumlabel = ''canary''', :'v2')), '\d{4,}', '<oid>') AS said;
+SELECT tampered(format($$
+	UPDATE modelreg.model SET description = 'tampered too' WHERE model_name = 'cost';
+	CREATE OR REPLACE FUNCTION modelreg.audit_hash(previous bytea, format smallint, model_key uuid, seq bigint, at timestamptz, event text, model_id text,
+		session_user_name text, actor text, client jsonb, xid xid8, old_values jsonb, new_values jsonb, reason text) RETURNS bytea
+		LANGUAGE plpgsql AS $f$
+	BEGIN
+		IF model_key = %L AND seq = 5 THEN
+			RAISE data_corrupted USING MESSAGE = 'missing chunk number 0 for toast value 1';
+		END IF;
+		RETURN (SELECT e.hash FROM modelreg.audit_event AS e WHERE e.model_key = $3 AND e.seq = $4);
+	END
+	$f$ $$, :'churn')) AS said;
+-- but what is no damage is an error of the verification
+SELECT attempt(format('SELECT tampered(%L)', $$
+	CREATE OR REPLACE FUNCTION modelreg.semver_valid(version text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE STRICT AS $f$
+	BEGIN
+		RAISE disk_full USING MESSAGE = 'disk full';
+	END
+	$f$ $$)) AS said;
+
 -- What is consistent in itself only an anchor finds
 CREATE FUNCTION rewrite_chain(chain uuid) RETURNS void
 	LANGUAGE plpgsql

@@ -64,7 +64,7 @@ FROM counted;
 SELECT count(DISTINCT checksum) AS checksums
 FROM generate_series(1, 3) AS g, LATERAL modelreg_register('same bytes', 'share' || g, :f1);
 SELECT count(*) AS artifacts FROM modelreg.artifact WHERE sha256 = sha256('same bytes');
-SELECT artifact_size, storage, stored_at BETWEEN now() - interval '1 min' AND clock_timestamp() AS stored_now
+SELECT artifact_size, storage, modelreg.key_time(content) BETWEEN now() - interval '1 min' AND clock_timestamp() AS stored_now
 FROM modelreg.artifact WHERE sha256 = sha256('same bytes');
 SELECT count(*) AS chunks, sum(c.raw_size) AS bytes
 FROM modelreg.artifact AS a JOIN modelreg.artifact_chunk USING (content) JOIN modelreg.chunk AS c USING (chunk)
