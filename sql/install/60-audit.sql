@@ -120,7 +120,7 @@ COMMENT ON AGGREGATE modelreg.jsonb_merge(jsonb) IS
 CREATE FUNCTION modelreg.issue_rank(second text, suffix text) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	AS $$SELECT (second OPERATOR(pg_catalog.||) ' '::pg_catalog.text
-		OPERATOR(pg_catalog.||) pg_catalog.lpad(suffix, 10, '0'::pg_catalog.text)) COLLATE "C"$$;
+		OPERATOR(pg_catalog.||) pg_catalog.lpad(suffix, 10, '0'::pg_catalog.text)) COLLATE pg_catalog."C"$$;
 COMMENT ON FUNCTION modelreg.issue_rank(text, text) IS
 	'Second (YYYYMMDD_HHMMSS) and suffix of an id as a text that orders as the ids were issued.';
 
@@ -561,12 +561,14 @@ CREATE FUNCTION modelreg.verify_each_chain(name text, anchor jsonb) RETURNS TABL
 	AS $$
 DECLARE
 	source text;
-	keys uuid[] := ARRAY(
-		SELECT a.key::uuid FROM jsonb_each($2 -> 'heads') AS a
-		WHERE $1 IS NULL OR a.value ->> 'model_name' = $1 COLLATE "C");
+	keys uuid[];
 	chain uuid;
 	trouble text;
 BEGIN
+	PERFORM modelreg.check_anchor($2);
+	keys := ARRAY(
+		SELECT a.key::uuid FROM jsonb_each($2 -> 'heads') AS a
+		WHERE $1 IS NULL OR a.value ->> 'model_name' = $1 COLLATE "C");
 	IF $1 IS NULL THEN
 		keys := keys || '00000000-0000-0000-0000-000000000000'::uuid;
 	END IF;
@@ -638,6 +640,7 @@ CREATE FUNCTION modelreg.verify_trail(name text, anchor jsonb) RETURNS TABLE (
 	SET search_path = pg_catalog, pg_temp
 	AS $$
 BEGIN
+	PERFORM modelreg.check_anchor($2);
 	BEGIN
 		-- sorted, so that an error comes before the first row
 		RETURN QUERY SELECT v.* FROM modelreg.verify_chains(modelreg.chain_keys($1, $2), $2) AS v;
@@ -667,9 +670,6 @@ CREATE FUNCTION @extschema@.modelreg_audit_verify(
 )
 	LANGUAGE sql STABLE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
-	AS $$
-	SELECT modelreg.check_anchor($2);
-	SELECT v.* FROM modelreg.verify_trail($1, $2) AS v
-$$;
+	AS $$SELECT v.* FROM modelreg.verify_trail($1, $2) AS v$$;
 COMMENT ON FUNCTION @extschema@.modelreg_audit_verify(text, jsonb) IS
 	'Verifies the audit chains, the trail against the tables both ways, and an anchor kept outside: a row for each chain (model_name NULL: the registry''s own), with the first problem.';

@@ -33,7 +33,7 @@ SELECT FROM modelreg_scrub();
 CREATE TEMP TABLE uncovered ("table" text, "column" text, reason text);
 INSERT INTO uncovered
 SELECT 'upload', c, 'what was never registered is not verified; the upload itself is, when it goes on'
-FROM unnest('{upload_id,created_by,created_at,last_append_at,expected_size,bytes_held,storage,progress,state}'::text[]) AS c
+FROM unnest('{upload_id,created_by,created_at,last_append_at,expected_size,bytes_held,storage,progress,state,digest}'::text[]) AS c
 UNION ALL
 SELECT 'discarded_content', c, 'nothing depends on what waits for cleanup'
 FROM unnest('{storage,discarded_at}'::text[]) AS c
