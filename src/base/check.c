@@ -248,19 +248,19 @@ check_is_object(const char *what, Jsonb *value)
 static void
 check_json_text(const char *what, Jsonb *value)
 {
-	MrJsonText text = {.limit = MR_MAX_JSON,.float8_only = true};
+	MrJsonText	out = {.limit = MR_MAX_JSON,.float8_only = true};
 
-	mr_json_begin(&text);
-	mr_json_add_jsonb(&text, value);
-	mr_json_end(&text);
-	if (text.misfit)
+	mr_json_begin(&out);
+	mr_json_add_jsonb(&out, value);
+	mr_json_end(&out);
+	if (out.misfit)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%s has a number beyond the range of double precision",
 						what),
-				 errdetail("It is in \"%s\".", text.misfit),
+				 errdetail("It is in \"%s\".", out.misfit),
 				 errhint("Pass it as a string.")));
-	if (text.size > text.limit)
+	if (out.size > out.limit)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%s is longer than %d bytes as text", what,

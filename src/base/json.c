@@ -27,48 +27,48 @@
 /* Enough of a key for a message */
 #define SHOWN_KEY 200
 
-static bool is_full(const MrJsonText *text);
-static void add_bytes(MrJsonText *text, const char *bytes, int len);
-static void hand_on(MrJsonText *text);
-static void add_scalar(MrJsonText *text, const JsonbValue *value,
+static bool is_full(const MrJsonText *out);
+static void add_bytes(MrJsonText *out, const char *bytes, int len);
+static void hand_on(MrJsonText *out);
+static void add_scalar(MrJsonText *out, const JsonbValue *value,
 					   const JsonbValue *key);
-static void add_number(MrJsonText *text, Numeric number,
+static void add_number(MrJsonText *out, Numeric number,
 					   const JsonbValue *key);
 static bool fits_float8(const char *digits);
 static int	plain_prefix(const char *string, int len);
-static void add_array(MrJsonText *text, ArrayType *array);
+static void add_array(MrJsonText *out, ArrayType *array);
 
 /*
  * Begins a text.  The caller has filled limit, float8_only, take and arg in;
  * the rest is set here.
  */
 void
-mr_json_begin(MrJsonText *text)
+mr_json_begin(MrJsonText *out)
 {
-	text	  ->size = 0;
-	text	  ->misfit = NULL;
+	out->size = 0;
+	out->misfit = NULL;
 
-	if (text->take)
-		initStringInfo(&text->run);
+	if (out->take)
+		initStringInfo(&out->run);
 }
 
 /*
  * Adds what is not to be escaped: punctuation, numbers.
  */
 void
-mr_json_add(MrJsonText *text, const char *run)
+mr_json_add(MrJsonText *out, const char *run)
 {
-	add_bytes(text, run, strlen(run));
+	add_bytes(out, run, strlen(run));
 }
 
 /*
  * Adds a string, quoted and escaped as jsonb's output does it.
  */
 void
-mr_json_add_string(MrJsonText *text, const char *string, int len)
+mr_json_add_string(MrJsonText *out, const char *string, int len)
 {
-	add_bytes(text, "\"", 1);
-	while (len > 0 && !is_full(text))
+	add_bytes(out, "\"", 1);
+	while (len > 0 && !is_full(out))
 	{
 		int			plain = plain_prefix(string, len);
 		char		escaped[7];
@@ -76,7 +76,7 @@ mr_json_add_string(MrJsonText *text, const char *string, int len)
 		CHECK_FOR_INTERRUPTS();
 		if (plain > 0)
 		{
-			add_bytes(text, string, plain);
+			add_bytes(out, string, plain);
 			string += plain;
 			len -= plain;
 			continue;
@@ -109,18 +109,18 @@ mr_json_add_string(MrJsonText *text, const char *string, int len)
 				snprintf(escaped, sizeof(escaped), "\\u%04x", (int) *string);
 				break;
 		}
-		add_bytes(text, escaped, strlen(escaped));
+		add_bytes(out, escaped, strlen(escaped));
 		string++;
 		len--;
 	}
-	add_bytes(text, "\"", 1);
+	add_bytes(out, "\"", 1);
 }
 
 /*
  * Adds what jsonb's output gives.
  */
 void
-mr_json_add_jsonb(MrJsonText *text, Jsonb *value)
+mr_json_add_jsonb(MrJsonText *out, Jsonb *value)
 {
 	JsonbIterator *it = JsonbIteratorInit(&value->root);
 	JsonbIteratorToken token;
@@ -129,7 +129,7 @@ mr_json_add_jsonb(MrJsonText *text, Jsonb *value)
 	bool		is_first = true;
 	bool		is_raw_scalar = false;
 
-	while (!is_full(text) &&
+	while (!is_full(out) &&
 		   (token = JsonbIteratorNext(&it, &item, false)) != WJB_DONE)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -138,40 +138,40 @@ mr_json_add_jsonb(MrJsonText *text, Jsonb *value)
 			case WJB_BEGIN_ARRAY:
 			case WJB_BEGIN_OBJECT:
 				if (!is_first)
-					add_bytes(text, ", ", 2);
+					add_bytes(out, ", ", 2);
 				is_first = true;
 				if (token == WJB_BEGIN_OBJECT)
-					add_bytes(text, "{", 1);
+					add_bytes(out, "{", 1);
 				else if (item.val.array.rawScalar)
 					is_raw_scalar = true;
 				else
-					add_bytes(text, "[", 1);
+					add_bytes(out, "[", 1);
 				break;
 			case WJB_KEY:
 				if (!is_first)
-					add_bytes(text, ", ", 2);
+					add_bytes(out, ", ", 2);
 				key = item;
-				mr_json_add_string(text, item.val.string.val,
+				mr_json_add_string(out, item.val.string.val,
 								   item.val.string.len);
-				add_bytes(text, ": ", 2);
+				add_bytes(out, ": ", 2);
 				/* no comma before the value */
 				is_first = true;
 				break;
 			case WJB_VALUE:
 			case WJB_ELEM:
 				if (!is_first)
-					add_bytes(text, ", ", 2);
+					add_bytes(out, ", ", 2);
 				is_first = false;
-				add_scalar(text, &item, &key);
+				add_scalar(out, &item, &key);
 				break;
 			case WJB_END_ARRAY:
 				is_first = false;
 				if (!is_raw_scalar)
-					add_bytes(text, "]", 1);
+					add_bytes(out, "]", 1);
 				break;
 			case WJB_END_OBJECT:
 				is_first = false;
-				add_bytes(text, "}", 1);
+				add_bytes(out, "}", 1);
 				break;
 			default:
 				elog(ERROR, "unexpected token of jsonb: %d", (int) token);
@@ -184,35 +184,35 @@ mr_json_add_jsonb(MrJsonText *text, Jsonb *value)
  * text[] only about as many bytes.
  */
 void
-mr_json_add_value(MrJsonText *text, const MrValue *value)
+mr_json_add_value(MrJsonText *out, const MrValue *value)
 {
 	if (value->isnull)
-		mr_json_add(text, "null");
+		mr_json_add(out, "null");
 	else if (value->type == JSONBOID)
-		mr_json_add_jsonb(text, DatumGetJsonbP(value->datum));
+		mr_json_add_jsonb(out, DatumGetJsonbP(value->datum));
 	else if (value->type == TEXTARRAYOID)
-		add_array(text, DatumGetArrayTypeP(value->datum));
+		add_array(out, DatumGetArrayTypeP(value->datum));
 	else if (value->type == TEXTOID)
 	{
 		struct varlena *string = PG_DETOAST_DATUM_PACKED(value->datum);
 
-		mr_json_add_string(text, VARDATA_ANY(string),
+		mr_json_add_string(out, VARDATA_ANY(string),
 						   VARSIZE_ANY_EXHDR(string));
 	}
 	else
-		mr_json_add(text, "\"0123abcd-0123-7abc-89ab-0123456789ab\"");
+		mr_json_add(out, "\"0123abcd-0123-7abc-89ab-0123456789ab\"");
 }
 
 /*
  * Hands the rest on.
  */
 void
-mr_json_end(MrJsonText *text)
+mr_json_end(MrJsonText *out)
 {
-	if (text->take)
+	if (out->take)
 	{
-		hand_on(text);
-		pfree(text->run.data);
+		hand_on(out);
+		pfree(out->run.data);
 	}
 }
 
@@ -222,61 +222,61 @@ mr_json_end(MrJsonText *text)
 int64
 mr_json_size(const MrValue *value, int64 limit)
 {
-	MrJsonText text = {.limit = limit};
+	MrJsonText	out = {.limit = limit};
 
-	mr_json_begin(&text);
-	mr_json_add_value(&text, value);
-	mr_json_end(&text);
-	return text.size;
+	mr_json_begin(&out);
+	mr_json_add_value(&out, value);
+	mr_json_end(&out);
+	return out.size;
 }
 
 /*
  * Whether there is no need to go on.
  */
 static bool
-is_full(const MrJsonText *text)
+is_full(const MrJsonText *out)
 {
-	return text->size > text->limit || text->misfit != NULL;
+	return out->size > out->limit || out->misfit != NULL;
 }
 
 static void
-add_bytes(MrJsonText *text, const char *bytes, int len)
+add_bytes(MrJsonText *out, const char *bytes, int len)
 {
-	text	  ->size += len;
+	out->size += len;
 
-	if (text->take == NULL)
+	if (out->take == NULL)
 		return;
-	appendBinaryStringInfo(&text->run, bytes, len);
-	if (text->run.len >= RUN_SIZE)
-		hand_on(text);
+	appendBinaryStringInfo(&out->run, bytes, len);
+	if (out->run.len >= RUN_SIZE)
+		hand_on(out);
 }
 
 static void
-hand_on(MrJsonText *text)
+hand_on(MrJsonText *out)
 {
-	if (text->run.len > 0)
-		text	  ->take(text->arg, text->run.data, text->run.len);
+	if (out->run.len > 0)
+		out->take(out->arg, out->run.data, out->run.len);
 
-	resetStringInfo(&text->run);
+	resetStringInfo(&out->run);
 }
 
 static void
-add_scalar(MrJsonText *text, const JsonbValue *value, const JsonbValue *key)
+add_scalar(MrJsonText *out, const JsonbValue *value, const JsonbValue *key)
 {
 	switch (value->type)
 	{
 		case jbvNull:
-			add_bytes(text, "null", 4);
+			add_bytes(out, "null", 4);
 			break;
 		case jbvBool:
-			mr_json_add(text, value->val.boolean ? "true" : "false");
+			mr_json_add(out, value->val.boolean ? "true" : "false");
 			break;
 		case jbvString:
-			mr_json_add_string(text, value->val.string.val,
+			mr_json_add_string(out, value->val.string.val,
 							   value->val.string.len);
 			break;
 		case jbvNumeric:
-			add_number(text, value->val.numeric, key);
+			add_number(out, value->val.numeric, key);
 			break;
 		default:
 			elog(ERROR, "unexpected type of jsonb: %d", (int) value->type);
@@ -284,23 +284,23 @@ add_scalar(MrJsonText *text, const JsonbValue *value, const JsonbValue *key)
 }
 
 static void
-add_number(MrJsonText *text, Numeric number, const JsonbValue *key)
+add_number(MrJsonText *out, Numeric number, const JsonbValue *key)
 {
-	Datum		out = DirectFunctionCall1(numeric_out,
-										  NumericGetDatum(number));
-	char	   *digits = DatumGetCString(out);
+	Datum		digits_out = DirectFunctionCall1(numeric_out,
+												 NumericGetDatum(number));
+	char	   *digits = DatumGetCString(digits_out);
 
-	if (text->float8_only && !fits_float8(digits))
+	if (out->float8_only && !fits_float8(digits))
 	{
 		int			shown = 0;
 
 		if (key->type == jbvString)
 			shown = pg_mbcliplen(key->val.string.val, key->val.string.len,
 								 SHOWN_KEY);
-		text	  ->misfit = pnstrdup(shown > 0 ? key->val.string.val : "", shown);
+		out->misfit = pnstrdup(shown > 0 ? key->val.string.val : "", shown);
 	}
 	else
-		mr_json_add(text, digits);
+		mr_json_add(out, digits);
 	pfree(digits);
 }
 
@@ -340,24 +340,24 @@ plain_prefix(const char *string, int len)
 }
 
 static void
-add_array(MrJsonText *text, ArrayType *array)
+add_array(MrJsonText *out, ArrayType *array)
 {
 	ArrayIterator iterator = array_create_iterator(array, 0, NULL);
 	Datum		element;
 	bool		isnull;
 	bool		is_first = true;
 
-	mr_json_add(text, "[");
-	while (!is_full(text) && array_iterate(iterator, &element, &isnull))
+	mr_json_add(out, "[");
+	while (!is_full(out) && array_iterate(iterator, &element, &isnull))
 	{
 		MrValue		value = {TEXTOID, isnull, element};
 
 		CHECK_FOR_INTERRUPTS();
 		if (!is_first)
-			mr_json_add(text, ", ");
+			mr_json_add(out, ", ");
 		is_first = false;
-		mr_json_add_value(text, &value);
+		mr_json_add_value(out, &value);
 	}
-	mr_json_add(text, "]");
+	mr_json_add(out, "]");
 	array_free_iterator(iterator);
 }

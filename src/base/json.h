@@ -25,12 +25,12 @@ typedef struct MrJsonText
 	StringInfoData run;			/* not handed on yet */
 } MrJsonText;
 
-extern void mr_json_begin(MrJsonText *text);
-extern void mr_json_add(MrJsonText *text, const char *run);
-extern void mr_json_add_string(MrJsonText *text, const char *string, int len);
-extern void mr_json_add_jsonb(MrJsonText *text, Jsonb *value);
-extern void mr_json_add_value(MrJsonText *text, const MrValue *value);
-extern void mr_json_end(MrJsonText *text);
+extern void mr_json_begin(MrJsonText *out);
+extern void mr_json_add(MrJsonText *out, const char *run);
+extern void mr_json_add_string(MrJsonText *out, const char *string, int len);
+extern void mr_json_add_jsonb(MrJsonText *out, Jsonb *value);
+extern void mr_json_add_value(MrJsonText *out, const MrValue *value);
+extern void mr_json_end(MrJsonText *out);
 
 extern int64 mr_json_size(const MrValue *value, int64 limit);
 

@@ -287,7 +287,7 @@ describe_omitted(HeapTuple row, TupleDesc desc, const bool *omit)
 	{
 		MrValue		value;
 		Sealed		sealed = {0};
-		MrJsonText text = {
+		MrJsonText	out = {
 			.limit = PG_INT64_MAX,
 			.take = seal_run,
 			.arg = &sealed
@@ -298,9 +298,9 @@ describe_omitted(HeapTuple row, TupleDesc desc, const bool *omit)
 			continue;
 		value = column_value(row, desc, attno);
 		sealed.digest = mr_digest_begin();
-		mr_json_begin(&text);
-		mr_json_add_value(&text, &value);
-		mr_json_end(&text);
+		mr_json_begin(&out);
+		mr_json_add_value(&out, &value);
+		mr_json_end(&out);
 		mr_digest_end(sealed.digest, sha256);
 		appendStringInfo(&said, "%s\"%s\": {\"sha256\": \"%s\", \"size\": " INT64_FORMAT "}",
 						 count++ > 0 ? ", " : "",
