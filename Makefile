@@ -16,8 +16,7 @@ PG_CONFIG ?= pg_config
 SCRIPT_GOALS = setup test demo bench bench-mlflow lint memcheck test-all-versions
 
 # make itself runs them, without a shell, as they end when their parent is killed.
-# pg_cron can be created in one database only: that of the regression tests.
-TEST_RUN = env MODELREG_CRON_DATABASE=contrib_regression tools/with-cluster test/run
+TEST_RUN = tools/with-build test/run
 
 .PHONY: $(SCRIPT_GOALS)
 

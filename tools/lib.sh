@@ -90,7 +90,7 @@ copy_tree() {
 		done | tar --null -T - -cf -
 	else
 		tar --exclude=./.git --exclude=./.venv --exclude='*.o' --exclude='*.so' \
-			--exclude='*.bc' -cf - .
+			--exclude='*.bc' --exclude='__pycache__' -cf - .
 	fi | tar -C "$1" -xf -
 }
 
@@ -173,22 +173,30 @@ build() {
 	} >"$stage/modelreg.conf"
 }
 
-# Create a cluster in $1 that listens on a socket in $2 alone and uses the
-# extension staged in $3.  pg_cron works in database $4.
+# Create a cluster in $1 that uses the extension staged in $2.  It is not started
+# before cluster_place was called for it, or for a copy.
 cluster_init() {
-	local data=$1 sockets=$2 stage=$3 cron_database=$4
+	local data=$1 stage=$2
 	"$PG_BINDIR/initdb" -D "$data" -U postgres -A trust --no-locale \
 		--encoding=UTF8 --no-sync >/dev/null
-	mkdir -p "$sockets"
 	cat >>"$data/postgresql.conf" <<-CONF
 		listen_addresses = ''
-		unix_socket_directories = '$sockets'
 		unix_socket_permissions = 0700
 		log_line_prefix = '%m [%p] %q%a '
 		shared_preload_libraries = 'pg_cron'
+		include '$stage/modelreg.conf'
+	CONF
+}
+
+# Have the cluster in $1 listen on a socket in $2 alone, and pg_cron work in its
+# database $3.
+cluster_place() {
+	local data=$1 sockets=$2 cron_database=$3
+	mkdir -p "$sockets"
+	cat >>"$data/postgresql.conf" <<-CONF
+		unix_socket_directories = '$sockets'
 		cron.database_name = '$cron_database'
 		cron.host = '$sockets'
-		include '$stage/modelreg.conf'
 	CONF
 }
 

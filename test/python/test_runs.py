@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A run of tools/with-cluster leaves nothing behind, however it ends."""
+"""A run of tools/with-cluster or test/run leaves nothing behind, however it ends."""
 
 import os
 import re
@@ -14,6 +14,7 @@ SOON = 10  # seconds in which servers end when their run was killed
 # Runs are to start quickly: the extension is the one that is staged, and they need no
 # Python.
 RUN = ["env", "MODELREG_PYTHON=/nowhere", "MODELREG_VENV=/nowhere", "tools/with-cluster"]
+BUILD = [*RUN[:-1], "tools/with-build"]
 # What tests may leave behind: files, and servers without what says whose they are, in
 # sessions of their own, or deaf to SIGTERM.  The lines that begin with "process" have
 # them and the run's own database server; tests that start another have it by NODE.
@@ -83,7 +84,7 @@ class RunsTest(unittest.TestCase):
         printed = ""
         for line in run.stdout:
             printed += line
-            if found := re.search("^all below (.*)/tmp$", line):
+            if found := re.search(r"^all below (.*)/\w+$", line):
                 self.assertEqual(os.path.dirname(found[1]), self.directory, printed)
                 self.processes = list(map(int, re.findall(r"^process (\d+)$", printed, re.MULTILINE)))
                 self.assertGreaterEqual(len(self.processes), 3, printed)
@@ -154,6 +155,37 @@ class RunsTest(unittest.TestCase):
                 self.assertNotEqual(main, run.pid)
                 run.send_signal(number)
                 self.wait_for_the_end(main)
+
+    def test_suites_ended(self):
+        """The jobs of test/run end with it, be they printed now or later."""
+        program = os.path.join(self.directory, "program")
+        with open(program, "w") as file:
+            file.write(f"#!/bin/bash\n{LITTER}\nsleep 1000\n")
+        os.chmod(program, 0o755)
+        self.before = self.listing()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+            with self.subTest(signal=number):
+                run, main, below = self.litter(
+                    *BUILD, "bash", "-c", f"cp {program} test/docs_examples_sleep.sh;"
+                    f"echo 'import os; os.system(\"{program}\")' >test/python/test_sleep.py;"
+                    " TESTS='docs_examples_sleep test_sleep' MODELREG_JOBS=2 exec test/run")
+                run.send_signal(number)
+                self.wait_for_the_end(main)
+
+    def test_failed_suite(self):
+        """The others run, and its logs alone are kept."""
+        run = self.start(
+            *BUILD, "bash", "-c", "echo >>expected/semver.out; SUITES='regress isolation'"
+            " TESTS='semver concurrent_plain' exec test/run")
+        printed = run.stdout.read()
+        self.assertEqual(run.wait(), 1, printed)
+        self.assertRegex(printed, r"(?m)^regress +0 +1 +\d+ *$")
+        self.assertRegex(printed, r"(?m)^isolation +1 +0 +\d+ *$")
+        self.assertIn("\nleft out: lint pgtap python client docs tap\n", printed)
+        self.assertTrue(printed.endswith("\n1 passed, 1 failed\n"), printed)
+        (left,) = [name for name in self.listing() if name not in self.before]
+        self.assertEqual(os.listdir(os.path.join(self.directory, left)), ["regress"])
+        self.assertIn("regression.diffs", os.listdir(os.path.join(self.directory, left, "regress")))
 
     def test_what_dead_runs_left(self):
         """The keeper was killed as well: the next run does its work."""
