@@ -2,7 +2,7 @@
 #
 #   make && make install     build and install for the pg_config on PATH (or PG_CONFIG=…)
 #   make test                everything, in a private cluster; nothing is installed
-#   make demo | bench | bench-mlflow | lint | memcheck | test-all-versions
+#   make demo | bench | bench-mlflow | lint | memcheck | stress | test-all-versions
 #
 # The second group of goals needs no PostgreSQL to begin with: tools/setup looks
 # for the packages they use and, for root, installs them.  To build in a directory
@@ -13,7 +13,7 @@ PG_CONFIG ?= pg_config
 
 # ---- Goals that are scripts ------------------------------------------------
 
-SCRIPT_GOALS = setup test demo bench bench-mlflow lint memcheck test-all-versions
+SCRIPT_GOALS = setup test demo bench bench-mlflow lint memcheck stress test-all-versions
 
 # make itself runs them, without a shell, as they end when their parent is killed.
 TEST_RUN = tools/with-build test/run
@@ -46,6 +46,10 @@ lint:
 memcheck:
 	tools/setup memcheck
 	env MODELREG_VALGRIND=1 SUITES=regress $(TEST_RUN)
+
+stress:
+	tools/setup test
+	env MODELREG_STRESS_SECONDS=$(or $(MODELREG_STRESS_SECONDS),60) SUITES=tap "TESTS=060_model_churn 150_share_stress" $(TEST_RUN)
 
 test-all-versions:
 	tools/setup test

@@ -8,7 +8,7 @@ use ModelregTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $seconds = 60;
+my $seconds = ModelregTest::stress_seconds();
 my $node = ModelregTest::node('main', conf => <<'CONF');
 max_connections = 40
 log_statement = none

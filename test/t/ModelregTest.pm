@@ -74,6 +74,18 @@ CONF
 	return $node;
 }
 
+=head2 stress_seconds()
+
+For how long a test that looks for rare interleavings does so: what
+MODELREG_STRESS_SECONDS says, else 15.
+
+=cut
+
+sub stress_seconds
+{
+	return $ENV{MODELREG_STRESS_SECONDS} || 15;
+}
+
 =head2 settings(stage)
 
 The lines of postgresql.conf by which a server finds the extension staged in a
