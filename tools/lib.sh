@@ -147,12 +147,13 @@ enter_copy() {
 }
 
 # Build the tree in $1 and stage an installation in $2, for PG_CONFIG; with
-# MODELREG_RELEASE set as users build it, else with assertions.  The file
+# MODELREG_RELEASE set as users build it, else with assertions, and without the
+# bitcode for inlining, which takes as long as all the rest.  The file
 # modelreg.conf made there holds the settings by which a server finds the
 # staged extension.
 build() {
 	local src=$1 stage=$2 flags=(PG_CONFIG="$PG_CONFIG")
-	[ -n "${MODELREG_RELEASE:-}" ] || flags+=(WERROR=1 ASSERT=1)
+	[ -n "${MODELREG_RELEASE:-}" ] || flags+=(WERROR=1 ASSERT=1 with_llvm=no)
 	make -s -C "$src" -j2 "${flags[@]}" all
 	rm -rf "$stage"
 	make -s -C "$src" "${flags[@]}" install DESTDIR="$stage" >/dev/null
