@@ -7,7 +7,7 @@ use warnings;
 use ModelregTest;
 use Test::More;
 
-my $seconds = int(ModelregTest::stress_seconds() / 2) || 1;
+my $seconds = ModelregTest::stress_seconds();
 my $node = ModelregTest::node('main', conf => <<'CONF');
 max_connections = 40
 log_statement = none
