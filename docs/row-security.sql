@@ -37,7 +37,7 @@ CREATE POLICY team ON modelreg.chunk TO modelreg_reader
 
 -- an upload belongs to no model yet
 CREATE POLICY own ON modelreg.upload TO modelreg_reader
-	USING (created_by = CURRENT_USER);
+	USING (owner::pg_catalog.regrole = pg_catalog.to_regrole(pg_catalog.quote_ident(CURRENT_USER)));
 
 ALTER TABLE modelreg.model ENABLE ROW LEVEL SECURITY;
 ALTER TABLE modelreg.model_version ENABLE ROW LEVEL SECURITY;

@@ -81,6 +81,7 @@ CREATE TABLE modelreg.model_version (
 	exclusive_production boolean NOT NULL DEFAULT true,
 	file_count integer NOT NULL DEFAULT 0,
 	files_size bigint NOT NULL DEFAULT 0,
+	owner modelreg.role_ref NOT NULL,
 	CONSTRAINT model_version_version_key UNIQUE (model_key, version),
 	CONSTRAINT model_version_version_number_key UNIQUE (model_key, version_number)
 );
@@ -109,7 +110,7 @@ COMMENT ON COLUMN modelreg.model_version.version IS 'Semantic Versioning 2.0.0 v
 COMMENT ON COLUMN modelreg.model_version.version_number IS 'Counts 1, 2, 3 ... within the model, without gaps; the newest version has the highest.';
 COMMENT ON COLUMN modelreg.model_version.created_at IS 'When the model was trained, as the registering client says.';
 COMMENT ON COLUMN modelreg.model_version.registered_at IS 'When it was registered; increases within a model.';
-COMMENT ON COLUMN modelreg.model_version.registered_by IS 'Role that registered it.';
+COMMENT ON COLUMN modelreg.model_version.registered_by IS 'What the role that registered it was called then; owner says whose it is.';
 COMMENT ON COLUMN modelreg.model_version.checksum IS 'SHA-256 of the artifact, 64 lower-case hexadecimal digits; the artifact of a version with files is the manifest of these.';
 COMMENT ON COLUMN modelreg.model_version.artifact_size IS 'Size of the artifact in bytes; of a version with files, of the manifest.';
 COMMENT ON COLUMN modelreg.model_version.model_config IS 'Training configuration (hyperparameters), a JSON object.';
@@ -125,6 +126,7 @@ COMMENT ON COLUMN modelreg.model_version.properties IS 'Key/value metadata for c
 COMMENT ON COLUMN modelreg.model_version.exclusive_production IS 'Copy of the model''s exclusive_production, for the index that allows one production version.';
 COMMENT ON COLUMN modelreg.model_version.file_count IS 'How many files it has in modelreg.version_file; 0: it is one artifact.';
 COMMENT ON COLUMN modelreg.model_version.files_size IS 'Size of its files together in bytes.';
+COMMENT ON COLUMN modelreg.model_version.owner IS 'Role whose it is, which may edit and delete it outside production: the one that registered it, unless modelreg_reassign gave it to another.';
 
 CREATE TABLE modelreg.version_file (
 	model_id text COLLATE "C" NOT NULL,
@@ -228,12 +230,13 @@ CREATE TABLE modelreg.upload (
 	storage text COLLATE "C" NOT NULL DEFAULT 'database',
 	progress uuid NOT NULL,
 	state bytea,
-	digest bytea NOT NULL
+	digest bytea NOT NULL,
+	owner modelreg.role_ref NOT NULL
 );
 ALTER TABLE modelreg.upload ALTER COLUMN state SET STORAGE EXTERNAL;
 COMMENT ON TABLE modelreg.upload IS 'Unfinished streaming uploads; cleanup removes those without an append for modelreg.upload_expiry.';
 COMMENT ON COLUMN modelreg.upload.upload_id IS 'Identity (UUID version 7), and key of the bytes stored so far.';
-COMMENT ON COLUMN modelreg.upload.created_by IS 'Role that began it; it and admins may go on with it.';
+COMMENT ON COLUMN modelreg.upload.created_by IS 'What the role that began it was called then; owner says whose it is.';
 COMMENT ON COLUMN modelreg.upload.created_at IS 'When it was begun.';
 COMMENT ON COLUMN modelreg.upload.last_append_at IS 'When bytes were last committed; when it was begun, if none were.';
 COMMENT ON COLUMN modelreg.upload.expected_size IS 'Size in bytes that it was announced with; NULL: not announced.';
@@ -242,6 +245,7 @@ COMMENT ON COLUMN modelreg.upload.storage IS 'Where the bytes are: database.';
 COMMENT ON COLUMN modelreg.upload.progress IS 'Changes with each commit of bytes, so that a session knows whether another one went on.';
 COMMENT ON COLUMN modelreg.upload.state IS 'What the storage needs to go on, the bytes of the last, incomplete chunk included.';
 COMMENT ON COLUMN modelreg.upload.digest IS 'SHA-256 of upload_id, expected_size, bytes_held, storage, progress and state (32 bytes): whoever goes on with the upload checks it.';
+COMMENT ON COLUMN modelreg.upload.owner IS 'Role whose it is: it and admins may go on with it.';
 
 CREATE TABLE modelreg.discarded_content (
 	content uuid NOT NULL

@@ -40,9 +40,11 @@ CREATE FUNCTION modelreg.version_snapshot(v modelreg.model_version) RETURNS json
 	AS $$SELECT pg_catalog.jsonb_concat(pg_catalog.to_jsonb(v), pg_catalog.jsonb_build_object(
 		'created_at', modelreg.utc_text(v.created_at),
 		'registered_at', modelreg.utc_text(v.registered_at),
-		'deployed_at', modelreg.utc_text(v.deployed_at)))$$;
+		'deployed_at', modelreg.utc_text(v.deployed_at),
+		'owner', modelreg.role_ref_written(v.owner),
+		'owner_source', modelreg.role_ref_source(v.owner)))$$;
 COMMENT ON FUNCTION modelreg.version_snapshot(modelreg.model_version) IS
-	'The version as the audit trail records it: all columns, timestamps in UTC.';
+	'The version as the audit trail records it: all columns, timestamps in UTC, the owner by what it was called then and by OID.';
 
 CREATE FUNCTION modelreg.model_snapshot(m modelreg.model) RETURNS jsonb
 	LANGUAGE sql STABLE PARALLEL SAFE

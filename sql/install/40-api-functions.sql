@@ -55,7 +55,7 @@ CREATE FUNCTION @extschema@.modelreg_upload_append(
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'modelreg_upload_append';
 COMMENT ON FUNCTION @extschema@.modelreg_upload_append(uuid, bytea, bigint) IS
-	'Appends to an upload, best in parts of 1 to 4 MB, and returns how many bytes it holds then. byte_offset, if given, must be what it held before (22023, with the right one as hint). XX001 if what is kept of it is damaged; the hint names the byte_offset to append from, which drops what is behind it. For the role that began the upload, and modelreg_admin. Locks the upload to the end of the transaction.';
+	'Appends to an upload, best in parts of 1 to 4 MB, and returns how many bytes it holds then. byte_offset, if given, must be what it held before (22023, with the right one as hint). XX001 if what is kept of it is damaged; the hint names the byte_offset to append from, which drops what is behind it. For the upload''s owner, and modelreg_admin. Locks the upload to the end of the transaction.';
 
 CREATE FUNCTION @extschema@.modelreg_upload_status(
 	upload_id uuid
@@ -70,7 +70,7 @@ CREATE FUNCTION @extschema@.modelreg_upload_status(
 	LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 1
 	AS 'MODULE_PATHNAME', 'modelreg_upload_status';
 COMMENT ON FUNCTION @extschema@.modelreg_upload_status(uuid) IS
-	'How far an upload is: bytes_held is the byte_offset to go on from, after a lost connection say. 42704 if there is no such upload, XX001 if its row is damaged. For the role that began it, and modelreg_admin.';
+	'How far an upload is: bytes_held is the byte_offset to go on from, after a lost connection say. 42704 if there is no such upload, XX001 if its row is damaged. For its owner, and modelreg_admin.';
 
 CREATE FUNCTION @extschema@.modelreg_upload_abort(
 	upload_id uuid
@@ -78,7 +78,7 @@ CREATE FUNCTION @extschema@.modelreg_upload_abort(
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'modelreg_upload_abort';
 COMMENT ON FUNCTION @extschema@.modelreg_upload_abort(uuid) IS
-	'Ends an upload without registering it; the next cleanup removes its bytes. For the role that began it, and modelreg_admin.';
+	'Ends an upload without registering it; the next cleanup removes its bytes. For its owner, and modelreg_admin.';
 
 CREATE FUNCTION @extschema@.modelreg_register_upload(
 	upload_id uuid,
@@ -100,7 +100,7 @@ CREATE FUNCTION @extschema@.modelreg_register_upload(
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'modelreg_register_upload';
 COMMENT ON FUNCTION @extschema@.modelreg_register_upload(uuid, text, text, text, jsonb, text, text[], text, jsonb, jsonb, text, text[], timestamptz, text, jsonb) IS
-	'Registers what was uploaded as a model version, as modelreg_register does, and ends the upload. For the role that began it, and modelreg_admin.';
+	'Registers what was uploaded as a model version, as modelreg_register does, and ends the upload. For its owner, and modelreg_admin.';
 
 CREATE FUNCTION @extschema@.modelreg_check_registration(
 	model_type text,
@@ -374,6 +374,17 @@ CREATE FUNCTION @extschema@.modelreg_resolve(
 		AND a.alias OPERATOR(pg_catalog.=) $2 COLLATE pg_catalog."C"$$;
 COMMENT ON FUNCTION @extschema@.modelreg_resolve(text, text) IS
 	'The version of the model that the alias names: one row, or none. Locks nothing; works on a replica.';
+
+-- Owners
+CREATE FUNCTION @extschema@.modelreg_reassign(
+	from_role text,
+	to_role text,
+	reason text DEFAULT ''
+) RETURNS bigint
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'modelreg_reassign';
+COMMENT ON FUNCTION @extschema@.modelreg_reassign(text, text, text) IS
+	'Gives the versions and uploads whose owner shows as from_role, be there still such a role or not, to to_role, with an audit record a version; returns how many changed. To the role itself: those of an earlier role of its name. 42704 if there is no such role, or nothing of its. Needs modelreg_admin. Locks the uploads, then the models'' rows, to the end of the transaction.';
 
 -- Models
 CREATE FUNCTION @extschema@.modelreg_create_model(

@@ -279,12 +279,13 @@ CREATE FUNCTION modelreg.trail_problems(keys uuid[])
 		SELECT coalesce(t.model_key, v.model_key) AS model_key, t.seq,
 			coalesce(t.model_id, v.model_id) AS model_id, t.deleted,
 			v.model_id IS NOT NULL AS present,
+			modelreg.role_ref_agrees(v.owner, t.state ->> 'owner', t.state ->> 'owner_source') AS owner_agrees,
 			-- the copies of the model's columns are compared with these
-			t.state - '{model_name,exclusive_production}'::text[] AS state,
-			v.snapshot - '{model_name,exclusive_production}'::text[] AS snapshot
+			t.state - '{model_name,exclusive_production,owner,owner_source}'::text[] AS state,
+			v.snapshot - '{model_name,exclusive_production,owner,owner_source}'::text[] AS snapshot
 		FROM told AS t
 		FULL JOIN (
-			SELECT x.model_id, x.model_key, modelreg.version_snapshot(x) AS snapshot
+			SELECT x.model_id, x.model_key, x.owner, modelreg.version_snapshot(x) AS snapshot
 			FROM unnest($1) AS k (model_key)
 			JOIN modelreg.model_version AS x ON x.model_key = k.model_key
 		) AS v ON v.model_id = t.model_id AND v.model_key = t.model_key
@@ -305,12 +306,13 @@ CREATE FUNCTION modelreg.trail_problems(keys uuid[])
 			WHEN NOT c.present THEN format('version "%s" is in the trail but gone', c.model_id)
 			WHEN c.deleted THEN format('version "%s" exists, but the trail says that it was deleted', c.model_id)
 			ELSE format('version "%s" differs from the trail in: %s', c.model_id,
-				modelreg.different_keys(c.state, c.snapshot))
+				concat_ws(', ', modelreg.different_keys(c.state, c.snapshot), CASE WHEN NOT c.owner_agrees THEN 'owner' END))
 		END
 	FROM compared AS c
 	WHERE c.present IS DISTINCT FROM (c.state IS NOT NULL AND NOT c.deleted)
 		OR (c.present AND c.state IS DISTINCT FROM c.snapshot
 			AND modelreg.different_keys(c.state, c.snapshot) IS NOT NULL)
+		OR (c.present AND NOT c.owner_agrees)
 	UNION ALL
 	SELECT v.model_key, NULL, format('version "%s" belongs to no model, or its copy of the model''s name or settings differs', v.model_id)
 	FROM unnest($1) AS k (model_key)

@@ -147,7 +147,7 @@ CREATE FUNCTION @extschema@.modelreg_check()
 		UNION ALL
 		SELECT pg_describe_object('pg_type'::regclass, t.oid, 0)
 		FROM pg_type AS t
-		WHERE t.typnamespace = 'modelreg'::regnamespace AND t.typtype = 'e'
+		WHERE t.typnamespace = 'modelreg'::regnamespace AND t.typtype IN ('e', 'b') AND t.typelem = 0
 			AND pg_get_userbyid(t.typowner) <> 'modelreg_owner'
 	) AS o
 	UNION ALL
@@ -195,7 +195,7 @@ CREATE FUNCTION @extschema@.modelreg_check()
 		SELECT pg_describe_object('pg_type'::regclass, t.oid, 0)
 		FROM pg_type AS t,
 			aclexplode(coalesce(t.typacl, acldefault('T', t.typowner))) AS a
-		WHERE t.typnamespace = 'modelreg'::regnamespace AND t.typtype = 'e' AND a.grantee = 0
+		WHERE t.typnamespace = 'modelreg'::regnamespace AND t.typtype IN ('e', 'b') AND t.typelem = 0 AND a.grantee = 0
 		UNION ALL
 		SELECT pg_describe_object('pg_class'::regclass, t.attrelid, t.attnum)
 		FROM pg_attribute AS t

@@ -15,13 +15,13 @@ BEGIN
 		WHERE d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass
 			AND e.extname OPERATOR(pg_catalog.=) 'modelreg'::pg_catalog.name
 			AND d.deptype OPERATOR(pg_catalog.=) 'e'::pg_catalog."char"
-			AND i.type OPERATOR(pg_catalog.=) ANY (ARRAY['schema', 'table', 'view', 'type', 'function', 'procedure', 'aggregate']::pg_catalog.text[])
+			AND i.type OPERATOR(pg_catalog.=) ANY (ARRAY['schema', 'table', 'view', 'type', 'function', 'procedure', 'aggregate', 'operator', 'operator class', 'operator family']::pg_catalog.text[])
 			-- the row types of tables and views follow these
 			AND NOT EXISTS (
 				SELECT FROM pg_catalog.pg_type AS t
 				WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_type'::pg_catalog.regclass
 					AND t.oid OPERATOR(pg_catalog.=) d.objid
-					AND t.typtype OPERATOR(pg_catalog.<>) 'e'::pg_catalog."char")
+					AND t.typtype OPERATOR(pg_catalog.=) 'c'::pg_catalog."char")
 	LOOP
 		EXECUTE pg_catalog.format('ALTER %s %s OWNER TO modelreg_owner',
 								  pg_catalog.upper(member.type COLLATE pg_catalog."C"), member.identity);
@@ -70,7 +70,7 @@ $owner$;
 
 -- The owner of the extension's schema, not of the functions, decides about that schema.
 GRANT USAGE ON SCHEMA modelreg TO modelreg_reader;
-GRANT USAGE ON TYPE modelreg.deployment_stage TO modelreg_reader;
+GRANT USAGE ON TYPE modelreg.deployment_stage, modelreg.role_ref TO modelreg_reader;
 GRANT SELECT ON
 	modelreg.model, modelreg.model_version, modelreg.version_file, modelreg.model_alias, modelreg.artifact, modelreg.stage_rule,
 	modelreg.metric_direction, modelreg.audit_event, modelreg.model_metric,
@@ -80,10 +80,18 @@ GRANT SELECT ON
 -- the directory of the bytes, for storage_usage; not the bytes
 GRANT SELECT (content, chunk_no, chunk, byte_offset) ON modelreg.artifact_chunk TO modelreg_reader;
 GRANT SELECT (chunk, raw_size, stored_size, codec) ON modelreg.chunk TO modelreg_reader;
-GRANT SELECT (upload_id, created_by, created_at, last_append_at, expected_size, bytes_held, storage)
+GRANT SELECT (upload_id, created_by, created_at, last_append_at, expected_size, bytes_held, storage, owner)
 	ON modelreg.upload TO modelreg_reader;
 
 GRANT EXECUTE ON FUNCTION
+	modelreg.role_ref(text), modelreg.role_ref(name), modelreg.role_ref_role(modelreg.role_ref),
+	modelreg.role_ref_written(modelreg.role_ref), modelreg.role_ref_source(modelreg.role_ref),
+	modelreg.role_ref_agrees(modelreg.role_ref, text, text),
+	modelreg.role_ref_eq(modelreg.role_ref, modelreg.role_ref), modelreg.role_ref_ne(modelreg.role_ref, modelreg.role_ref),
+	modelreg.role_ref_lt(modelreg.role_ref, modelreg.role_ref), modelreg.role_ref_le(modelreg.role_ref, modelreg.role_ref),
+	modelreg.role_ref_gt(modelreg.role_ref, modelreg.role_ref), modelreg.role_ref_ge(modelreg.role_ref, modelreg.role_ref),
+	modelreg.role_ref_cmp(modelreg.role_ref, modelreg.role_ref),
+	modelreg.role_ref_hash(modelreg.role_ref), modelreg.role_ref_hash_extended(modelreg.role_ref, bigint),
 	modelreg.semver_valid(text), modelreg.semver_compare(text, text), modelreg.semver_next_minor(text),
 	modelreg.utc_text(timestamptz), modelreg.version_snapshot(modelreg.model_version),
 	modelreg.model_snapshot(modelreg.model), modelreg.audit_hash(bytea, smallint, uuid, bigint, timestamptz, text, text, text, text, jsonb, xid8, jsonb, jsonb, text),
@@ -135,6 +143,7 @@ GRANT EXECUTE ON FUNCTION
 	@extschema@.modelreg_update_model(text, text, text[], jsonb, boolean, integer, boolean, boolean, text[], text),
 	@extschema@.modelreg_rename_model(text, text, text),
 	@extschema@.modelreg_delete_model(text, boolean, text),
+	@extschema@.modelreg_reassign(text, text, text),
 	@extschema@.modelreg_set_alias(text, text, text),
 	@extschema@.modelreg_drop_alias(text, text, text),
 	@extschema@.modelreg_set_stage_rule(text, text, boolean, text),

@@ -171,6 +171,7 @@ register_version(FunctionCallInfo fcinfo, StoreBytes store)
 	version.exclusive_production = model.exclusive_production;
 	version.registered_at = mr_trail_time(&model);
 	version.registered_by = mr_actor_name();
+	mr_role_ref_from_role(mr_actor_role(), &version.owner);
 	version.version = mr_identity_version(&model, wanted_version);
 	version.model_id = mr_identity_issue(&model, version.registered_at);
 	version.version_number = model.last_version_number;

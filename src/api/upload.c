@@ -40,6 +40,7 @@ begin_upload(FunctionCallInfo fcinfo)
 	mr_uuid7(&row.upload_id);
 	mr_uuid7(&row.progress);
 	row.created_by = pstrdup(mr_actor_name());
+	mr_role_ref_from_role(mr_actor_role(), &row.owner);
 	row.created_at = GetCurrentTimestamp();
 	row.storage = pstrdup(mr_storages_default()->name);
 	mr_uploads_insert(&row);

@@ -101,6 +101,7 @@ mr_open_upload_hold_from(const pg_uuid_t *upload_id, const char *deed,
 			upload = resume_upload(&row, byte_offset);
 			is_new = true;
 		}
+		upload->row.owner = row.owner;
 	}
 	else if (upload->is_gone)
 		mr_uploads_raise_unknown(upload_id);
@@ -191,15 +192,36 @@ mr_open_upload_drop(const pg_uuid_t *upload_id, const char *deed,
 }
 
 /*
- * Raises 42501 unless the actor began the upload, or is an admin.
+ * Gives an upload to another owner, in the memory of this session too, which
+ * follows a rollback.  False if it is his already, or its owner does not show
+ * as from any more.
+ */
+bool
+mr_open_upload_reassign(const pg_uuid_t *upload_id, const char *from,
+						const MrRoleRef *to)
+{
+	MrUploadRow row;
+
+	if (!mr_uploads_lock(upload_id, &row) ||
+		strcmp(mr_role_ref_name(&row.owner), from) != 0 ||
+		mr_role_ref_identical(&row.owner, to))
+		return false;
+	if (mr_open_upload_peek(upload_id) != NULL)
+		mr_open_upload_hold(upload_id, "reassign")->row.owner = *to;
+	mr_uploads_set_owner(upload_id, to);
+	return true;
+}
+
+/*
+ * Raises 42501 unless the upload is the actor's, or he is an admin.
  */
 void
 mr_open_upload_require_user(const MrUploadRow *row, const char *deed)
 {
-	if (strcmp(row->created_by, mr_actor_name()) != 0)
+	if (row->owner.role != mr_actor_role())
 		mr_actor_require(MR_ROLE_ADMIN,
-						 psprintf("%s an upload begun by", deed),
-						 row->created_by);
+						 psprintf("%s an upload that belongs to", deed),
+						 mr_role_ref_name(&row->owner));
 }
 
 static void

@@ -18,6 +18,8 @@ extern void mr_open_upload_finish(MrOpenUpload *upload, uint8 *sha256);
 extern void mr_open_upload_end(MrOpenUpload *upload);
 extern void mr_open_upload_drop(const pg_uuid_t *upload_id, const char *deed,
 								MrUploadRow *row);
+extern bool mr_open_upload_reassign(const pg_uuid_t *upload_id,
+									const char *from, const MrRoleRef *to);
 extern void mr_open_upload_require_user(const MrUploadRow *row,
 										const char *deed);
 extern void mr_open_upload_require_intact(const MrUploadRow *row);

@@ -31,6 +31,8 @@ typedef struct MrCallNotes
 	MrCause		cause;			/* of the deletions that it makes */
 	bool		demotes;		/* it makes room in production just now, which
 								 * no stage rule forbids */
+	bool		reassigns;		/* it gives a version to another owner just
+								 * now, which nothing else may */
 	void	   *held;			/* the model whose events wait, see trail.c */
 	int64		healed;			/* damaged chunks that are whole again, and
 								 * not yet in the trail, see heal.c */

@@ -8,7 +8,7 @@
 
 #include "base/value.h"
 
-#define MR_SQL_MAX_VALUES 23
+#define MR_SQL_MAX_VALUES 24
 
 /* Only the text is given; the rest is filled in by the first run */
 typedef struct MrStatement

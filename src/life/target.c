@@ -85,14 +85,14 @@ mr_target_require_known_model(const char *name)
 
 /*
  * Raises 42501 unless the actor may edit or delete the version: admins all,
- * writers what they registered and is not in production.
+ * writers their own that are not in production.
  */
 void
 mr_target_require_editor(const MrVersion *version, const char *deed)
 {
 	if (mr_actor_has(MR_ROLE_WRITER) &&
 		version->stage != MR_STAGE_PRODUCTION &&
-		strcmp(version->registered_by, mr_actor_name()) == 0)
+		version->owner.role == mr_actor_role())
 		return;
 	mr_actor_require(MR_ROLE_ADMIN, deed, version->model_id);
 }

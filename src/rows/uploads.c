@@ -14,7 +14,7 @@
 
 #define UPLOAD_COLUMNS \
 	"upload_id, created_by, created_at, last_append_at, expected_size," \
-	" bytes_held, storage, progress, digest"
+	" bytes_held, storage, progress, digest, owner"
 
 static bool query_upload(MrStatement *statement, MrSight sight,
 						 const pg_uuid_t *upload_id, MrUploadRow *row);
@@ -30,8 +30,8 @@ mr_uploads_insert(MrUploadRow *row)
 {
 	static MrStatement statement = {
 		"INSERT INTO modelreg.upload (upload_id, created_by, created_at,"
-		" last_append_at, expected_size, storage, progress, digest)"
-		" VALUES ($1, $2, $3, $3, $4, $5, $6, $7)"
+		" last_append_at, expected_size, storage, progress, digest, owner)"
+		" VALUES ($1, $2, $3, $3, $4, $5, $6, $7, $8)"
 	};
 
 	compute_digest(row, NULL, row->digest);
@@ -42,7 +42,8 @@ mr_uploads_insert(MrUploadRow *row)
 						 mr_value_size(row->expected_size),
 						 mr_value_text(row->storage),
 						 mr_value_uuid(&row->progress),
-						 mr_digest_value(row->digest)));
+						 mr_digest_value(row->digest),
+						 mr_role_ref_value(&row->owner)));
 }
 
 bool
@@ -112,7 +113,8 @@ mr_uploads_state(const pg_uuid_t *upload_id, MrSight sight)
 
 /*
  * Whether what was read of an upload, its state included, is what was saved.
- * Who began it and when decides nothing about its bytes, and is not looked at.
+ * Who began it and when, and whose it is, decides nothing about its bytes, and
+ * is not looked at.
  */
 bool
 mr_uploads_is_intact(const MrUploadRow *row, bytea *state)
@@ -158,6 +160,41 @@ mr_uploads_table_exists(void)
 
 	return OidIsValid(schema) &&
 		OidIsValid(get_relname_relid("upload", schema));
+}
+
+/*
+ * Gives an upload to another owner.
+ */
+void
+mr_uploads_set_owner(const pg_uuid_t *upload_id, const MrRoleRef *owner)
+{
+	static MrStatement statement = {
+		"UPDATE modelreg.upload SET owner = $2 WHERE upload_id = $1"
+	};
+
+	mr_sql_run(&statement, MR_SIGHT_LATEST,
+			   MR_VALUES(mr_value_uuid(upload_id), mr_role_ref_value(owner)));
+}
+
+/*
+ * The uploads whose owner shows as that, as far as the actor sees them, in the
+ * order in which uploads are locked; returns how many.
+ */
+uint64
+mr_uploads_of_owner(const char *owner, pg_uuid_t **upload_ids)
+{
+	static MrStatement statement = {
+		"SELECT upload_id FROM modelreg.upload WHERE owner::text = $1"
+		" ORDER BY upload_id"
+	};
+	MrRows		rows = mr_sql_query(&statement, MR_SIGHT_CALLER,
+									MR_VALUES(mr_value_text(owner)));
+	pg_uuid_t  *next = palloc(sizeof(pg_uuid_t) * Max(rows.count, 1));
+
+	*upload_ids = next;
+	while (mr_sql_next(&rows))
+		*next++ = mr_sql_uuid(&rows, 1);
+	return rows.count;
 }
 
 void
@@ -225,6 +262,7 @@ read_upload(const MrRows *rows, MrUploadRow *row)
 {
 	Datum		expected_size;
 	Datum		digest;
+	Datum		owner;
 	bool		isnull;
 
 	row->upload_id = mr_sql_uuid(rows, 1);
@@ -239,6 +277,10 @@ read_upload(const MrRows *rows, MrUploadRow *row)
 	digest = mr_sql_datum(rows, 9, &isnull);
 	if (isnull || !mr_digest_from_datum(digest, row->digest))
 		memset(row->digest, 0, MR_SHA256_LEN);
+	owner = mr_sql_datum(rows, 10, &isnull);
+	memset(&row->owner, 0, sizeof(MrRoleRef));
+	if (!isnull)
+		mr_role_ref_from_datum(owner, &row->owner);
 }
 
 /*

@@ -8,6 +8,7 @@
 #include "utils/uuid.h"
 
 #include "base/compat.h"
+#include "base/role_ref.h"
 #include "base/sql.h"
 #include "bytes/digest.h"
 
@@ -15,7 +16,8 @@
 typedef struct MrUploadRow
 {
 	pg_uuid_t	upload_id;		/* key, also of the content */
-	char	   *created_by;		/* role */
+	char	   *created_by;		/* role, as it was called then */
+	MrRoleRef	owner;			/* whose it is */
 	TimestampTz created_at;
 	TimestampTz last_append_at;
 	int64		expected_size;	/* bytes; -1: not announced */
@@ -36,6 +38,9 @@ extern bytea *mr_uploads_state(const pg_uuid_t *upload_id, MrSight sight);
 extern bool mr_uploads_is_intact(const MrUploadRow *row, bytea *state);
 extern bool mr_uploads_table_exists(void);
 extern void mr_uploads_save(MrUploadRow *row, bytea *state);
+extern void mr_uploads_set_owner(const pg_uuid_t *upload_id,
+								 const MrRoleRef *owner);
+extern uint64 mr_uploads_of_owner(const char *owner, pg_uuid_t **upload_ids);
 extern void mr_uploads_delete(const pg_uuid_t *upload_id);
 extern uint64 mr_uploads_lock_expired(int seconds, int limit,
 									  MrUploadRow **uploads);

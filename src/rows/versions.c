@@ -47,7 +47,8 @@ mr_versions_from_row(HeapTuple tuple, TupleDesc desc, MrVersion *version)
 				 errmsg("model version \"%s\" is in an unexpected stage",
 						version->model_id),
 				 errhint("Run modelreg_audit_verify().")));
-	version->registered_by = mr_tuple_text(tuple, desc, "registered_by");
+	mr_role_ref_from_datum(mr_tuple_datum(tuple, desc, "owner"),
+						   &version->owner);
 	version->checksum = mr_tuple_text(tuple, desc, "checksum");
 	value = mr_tuple_datum(tuple, desc, "artifact_size");
 	version->artifact_size = DatumGetInt64(value);
@@ -145,11 +146,11 @@ mr_versions_insert(const MrNewVersion *new_version, Datum *snapshot)
 		" version_number, created_at, registered_at, registered_by, checksum,"
 		" artifact_size, model_config, training_metadata, dataset_version,"
 		" parent_ids, deployment_stage, performance_metrics, tags, notes,"
-		" exclusive_production, properties, file_count, files_size)"
+		" exclusive_production, properties, file_count, files_size, owner)"
 		" VALUES ($1, $2, $3, $4, $5, $6, coalesce($7, $8), $8, $9, $10, $11,"
 		" coalesce($12, '{}'), coalesce($13, '{}'), $14, $15,"
 		" $16::text::modelreg.deployment_stage, coalesce($17, '{}'), $18,"
-		" coalesce($19, ''), $20, coalesce($21, '{}'), $22, $23)"
+		" coalesce($19, ''), $20, coalesce($21, '{}'), $22, $23, $24)"
 		" RETURNING v, modelreg.version_snapshot(v)"
 	};
 	const MrNewVersion *n = new_version;
@@ -187,7 +188,8 @@ mr_versions_insert(const MrNewVersion *new_version, Datum *snapshot)
 									   mr_value_nullable(JSONBOID,
 														 n->properties),
 									   mr_value_int4(n->file_count),
-									   mr_value_int8(n->files_size)),
+									   mr_value_int8(n->files_size),
+									   mr_role_ref_value(&n->owner)),
 							 &rows);
 	if (taken != NULL)
 		raise_taken(n, taken);
@@ -239,6 +241,62 @@ mr_versions_set_metadata(const char *model_id, NullableDatum notes,
 						 mr_value_nullable(TEXTARRAYOID, tags),
 						 mr_value_nullable(JSONBOID, metrics),
 						 mr_value_nullable(JSONBOID, properties)));
+}
+
+/*
+ * Gives a version to another owner.
+ */
+void
+mr_versions_set_owner(const char *model_id, const MrRoleRef *owner)
+{
+	static MrStatement statement = {
+		"UPDATE modelreg.model_version SET owner = $2 WHERE model_id = $1"
+	};
+
+	mr_call_notes.reassigns = true;
+	mr_sql_run(&statement, MR_SIGHT_LATEST,
+			   MR_VALUES(mr_value_text(model_id), mr_role_ref_value(owner)));
+	mr_call_notes.reassigns = false;
+}
+
+/*
+ * The models that have versions whose owner shows as that, as far as the actor
+ * sees them, in the order of their names; returns how many.
+ */
+uint64
+mr_versions_models_of_owner(const char *owner, pg_uuid_t **model_keys)
+{
+	static MrStatement statement = {
+		"SELECT model_key FROM modelreg.model_version WHERE owner::text = $1"
+		" GROUP BY model_key, model_name ORDER BY model_name, model_key"
+	};
+	MrRows		rows = mr_sql_query(&statement, MR_SIGHT_CALLER,
+									MR_VALUES(mr_value_text(owner)));
+	pg_uuid_t  *next = palloc(sizeof(pg_uuid_t) * Max(rows.count, 1));
+
+	*model_keys = next;
+	while (mr_sql_next(&rows))
+		*next++ = mr_sql_uuid(&rows, 1);
+	return rows.count;
+}
+
+/*
+ * Those versions of one model, oldest first; returns how many.
+ */
+uint64
+mr_versions_of_owner(const pg_uuid_t *model_key, const char *owner,
+					 char ***model_ids)
+{
+	static MrStatement statement = {
+		"SELECT model_id FROM modelreg.model_version"
+		" WHERE model_key = $1 AND owner::text = $2"
+		" ORDER BY version_number"
+	};
+
+	return read_ids(mr_sql_query(&statement, MR_SIGHT_CALLER,
+								 MR_VALUES(mr_value_uuid(model_key),
+										   mr_value_text(owner))),
+					model_ids);
 }
 
 void
@@ -362,6 +420,8 @@ mr_versions_column(const char *column)
 	if (strcmp(column, "model_name") == 0 ||
 		strcmp(column, "exclusive_production") == 0)
 		return MR_COLUMN_COPY;
+	if (strcmp(column, "owner") == 0)
+		return MR_COLUMN_OWNER;
 	if (strcmp(column, "performance_metrics") == 0)
 		return MR_COLUMN_METRICS;
 	if (strcmp(column, "tags") == 0)

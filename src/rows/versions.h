@@ -10,6 +10,7 @@
 #include "utils/uuid.h"
 
 #include "base/compat.h"
+#include "base/role_ref.h"
 #include "base/sql.h"
 #include "base/stage.h"
 
@@ -22,7 +23,7 @@ typedef struct MrVersion
 	char	   *model_type;		/* type */
 	char	   *version;		/* SemVer */
 	MrStage		stage;			/* present stage */
-	char	   *registered_by;	/* role */
+	MrRoleRef	owner;			/* whose it is */
 	char	   *checksum;		/* SHA-256, hexadecimal */
 	int64		artifact_size;	/* bytes */
 	int			file_count;		/* its files; 0: one artifact */
@@ -41,6 +42,7 @@ typedef struct MrNewVersion
 	NullableDatum created_at;	/* timestamptz; null: registered_at */
 	TimestampTz registered_at;
 	const char *registered_by;
+	MrRoleRef	owner;
 	const char *checksum;
 	int64		artifact_size;
 	NullableDatum model_config; /* jsonb; null: {} */
@@ -65,6 +67,7 @@ typedef enum MrVersionColumn
 	MR_COLUMN_STAGE,			/* deployment_stage */
 	MR_COLUMN_DEPLOYED_AT,		/* deployed_at */
 	MR_COLUMN_COPY,				/* guarded copy of a column of the model */
+	MR_COLUMN_OWNER,			/* owner */
 	MR_COLUMN_METRICS,			/* performance_metrics */
 	MR_COLUMN_TAGS,				/* tags */
 	MR_COLUMN_NOTES,			/* notes */
@@ -87,6 +90,12 @@ extern void mr_versions_set_metadata(const char *model_id, NullableDatum notes,
 									 NullableDatum tags,
 									 NullableDatum metrics,
 									 NullableDatum properties);
+extern void mr_versions_set_owner(const char *model_id,
+								  const MrRoleRef *owner);
+extern uint64 mr_versions_models_of_owner(const char *owner,
+										  pg_uuid_t **model_keys);
+extern uint64 mr_versions_of_owner(const pg_uuid_t *model_key,
+								   const char *owner, char ***model_ids);
 extern void mr_versions_delete(const char *model_id);
 extern Datum mr_versions_row(const char *model_id);
 pg_noreturn extern void mr_versions_raise_unknown(const char *model_id);

@@ -109,6 +109,11 @@ check_version_update(FunctionCallInfo fcinfo)
 		{
 			case MR_COLUMN_FIXED:
 				mr_guard_refuse(psprintf("%s of a model version", column), "changed");
+			case MR_COLUMN_OWNER:
+				if (!mr_call_notes.reassigns && !IsLogicalWorker())
+					mr_guard_refuse("owner of a model version",
+									"changed other than by modelreg_reassign");
+				break;
 			case MR_COLUMN_STAGE:
 				stage_changed = true;
 				break;

@@ -52,6 +52,21 @@ SELECT set_eq($$
 		('function modelreg.library_version()', 'modelreg_reader', 'EXECUTE'),
 		('function modelreg.model_snapshot(modelreg.model)', 'modelreg_reader', 'EXECUTE'),
 		('function modelreg.require_model(text)', 'modelreg_reader', 'EXECUTE'),
+		('function modelreg.role_ref(name)', 'modelreg_reader', 'EXECUTE'),
+		('function modelreg.role_ref(text)', 'modelreg_reader', 'EXECUTE'),
+		('function modelreg.role_ref_role(modelreg.role_ref)', 'modelreg_reader', 'EXECUTE'),
+		('function modelreg.role_ref_written(modelreg.role_ref)', 'modelreg_reader', 'EXECUTE'),
+		('function modelreg.role_ref_source(modelreg.role_ref)', 'modelreg_reader', 'EXECUTE'),
+		('function modelreg.role_ref_agrees(modelreg.role_ref,text,text)', 'modelreg_reader', 'EXECUTE'),
+		('function modelreg.role_ref_eq(modelreg.role_ref,modelreg.role_ref)', 'modelreg_reader', 'EXECUTE'),
+		('function modelreg.role_ref_ne(modelreg.role_ref,modelreg.role_ref)', 'modelreg_reader', 'EXECUTE'),
+		('function modelreg.role_ref_lt(modelreg.role_ref,modelreg.role_ref)', 'modelreg_reader', 'EXECUTE'),
+		('function modelreg.role_ref_le(modelreg.role_ref,modelreg.role_ref)', 'modelreg_reader', 'EXECUTE'),
+		('function modelreg.role_ref_gt(modelreg.role_ref,modelreg.role_ref)', 'modelreg_reader', 'EXECUTE'),
+		('function modelreg.role_ref_ge(modelreg.role_ref,modelreg.role_ref)', 'modelreg_reader', 'EXECUTE'),
+		('function modelreg.role_ref_cmp(modelreg.role_ref,modelreg.role_ref)', 'modelreg_reader', 'EXECUTE'),
+		('function modelreg.role_ref_hash(modelreg.role_ref)', 'modelreg_reader', 'EXECUTE'),
+		('function modelreg.role_ref_hash_extended(modelreg.role_ref,bigint)', 'modelreg_reader', 'EXECUTE'),
 		('function modelreg.semver_compare(text,text)', 'modelreg_reader', 'EXECUTE'),
 		('function modelreg.semver_next_minor(text)', 'modelreg_reader', 'EXECUTE'),
 		('function modelreg.semver_valid(text)', 'modelreg_reader', 'EXECUTE'),
@@ -83,6 +98,7 @@ SELECT set_eq($$
 		('function modelreg_register_files(text[],uuid[],text,text,text,jsonb,text,text[],text,jsonb,jsonb,text,text[],timestamp with time zone,text,jsonb)', 'modelreg_writer', 'EXECUTE'),
 		('function modelreg_check_registration(text,text,text,jsonb,text,text[],text,jsonb,jsonb,text,text[],timestamp with time zone,text,jsonb)', 'modelreg_writer', 'EXECUTE'),
 		('function modelreg_register_upload(uuid,text,text,text,jsonb,text,text[],text,jsonb,jsonb,text,text[],timestamp with time zone,text,jsonb)', 'modelreg_writer', 'EXECUTE'),
+		('function modelreg_reassign(text,text,text)', 'modelreg_admin', 'EXECUTE'),
 		('function modelreg_rename_model(text,text,text)', 'modelreg_admin', 'EXECUTE'),
 		('function modelreg_schedule_cleanup(text)', 'modelreg_admin', 'EXECUTE'),
 		('function modelreg_scrub(bigint)', 'modelreg_admin', 'EXECUTE'),
@@ -109,6 +125,7 @@ SELECT set_eq($$
 		('table modelreg.version_file', 'modelreg_reader', 'SELECT'),
 		('table modelreg.stage_rule', 'modelreg_reader', 'SELECT'),
 		('type modelreg.deployment_stage', 'modelreg_reader', 'USAGE'),
+		('type modelreg.role_ref', 'modelreg_reader', 'USAGE'),
 		('view modelreg.artifact_health', 'modelreg_reader', 'SELECT'),
 		('view modelreg.model_metric', 'modelreg_reader', 'SELECT'),
 		('view modelreg.production_model', 'modelreg_reader', 'SELECT'),
@@ -129,7 +146,7 @@ SELECT set_eq($$
 	VALUES
 		('modelreg.artifact_chunk', 'modelreg_reader', 'SELECT', 'content, chunk_no, chunk, byte_offset'),
 		('modelreg.chunk', 'modelreg_reader', 'SELECT', 'chunk, raw_size, stored_size, codec'),
-		('modelreg.upload', 'modelreg_reader', 'SELECT', 'upload_id, created_by, created_at, last_append_at, expected_size, bytes_held, storage')
+		('modelreg.upload', 'modelreg_reader', 'SELECT', 'upload_id, created_by, created_at, last_append_at, expected_size, bytes_held, storage, owner')
 	$$, 'what is granted of some columns: the directory of the bytes, never the bytes');
 
 SELECT is_empty($$
@@ -147,7 +164,10 @@ SELECT is_empty($$
 	LEFT JOIN pg_proc AS p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid
 	LEFT JOIN pg_namespace AS n ON d.classid = 'pg_namespace'::regclass AND n.oid = d.objid
 	LEFT JOIN pg_type AS t ON d.classid = 'pg_type'::regclass AND t.oid = d.objid
-	WHERE COALESCE(c.relowner, p.proowner, n.nspowner, t.typowner) <> 'modelreg_owner'::regrole
+	LEFT JOIN pg_operator AS o ON d.classid = 'pg_operator'::regclass AND o.oid = d.objid
+	LEFT JOIN pg_opclass AS k ON d.classid = 'pg_opclass'::regclass AND k.oid = d.objid
+	LEFT JOIN pg_opfamily AS f ON d.classid = 'pg_opfamily'::regclass AND f.oid = d.objid
+	WHERE COALESCE(c.relowner, p.proowner, n.nspowner, t.typowner, o.oprowner, k.opcowner, f.opfowner) <> 'modelreg_owner'::regrole
 	$$, 'everything belongs to modelreg_owner');
 
 SELECT set_eq($$

@@ -148,7 +148,8 @@ SELECT set_eq('SELECT * FROM pg_temp.columns_of(''modelreg.model_version'')', $$
 		(21, 'properties', 'jsonb NOT NULL DEFAULT ''{}''::jsonb'),
 		(22, 'exclusive_production', 'boolean NOT NULL DEFAULT true'),
 		(23, 'file_count', 'integer NOT NULL DEFAULT 0'),
-		(24, 'files_size', 'bigint NOT NULL DEFAULT 0')
+		(24, 'files_size', 'bigint NOT NULL DEFAULT 0'),
+		(25, 'owner', 'modelreg.role_ref NOT NULL')
 	$$, 'columns of modelreg.model_version');
 
 SELECT set_eq('SELECT * FROM pg_temp.columns_of(''modelreg.stage_rule'')', $$
@@ -177,7 +178,8 @@ SELECT set_eq('SELECT * FROM pg_temp.columns_of(''modelreg.upload'')', $$
 		(7, 'storage', 'text NOT NULL DEFAULT ''database''::text'),
 		(8, 'progress', 'uuid NOT NULL'),
 		(9, 'state', 'bytea'),
-		(10, 'digest', 'bytea NOT NULL')
+		(10, 'digest', 'bytea NOT NULL'),
+		(11, 'owner', 'modelreg.role_ref NOT NULL')
 	$$, 'columns of modelreg.upload');
 
 SELECT is_empty($$

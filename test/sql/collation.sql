@@ -17,7 +17,7 @@ CREATE TABLE sample (name text PRIMARY KEY, value text);
 INSERT INTO sample VALUES
 	('model_id', :'model_id'), ('model_ids', :'second'), ('parent_ids', :'model_id'), ('before_id', :'second'),
 	('model_name', 'fıxed'), ('model_type', 'forest'), ('new_name', 'renamed'), ('alias', 'champion'),
-	('deployment_stage', 'development'), ('new_stage', 'staging'), ('from_stage', 'canary'), ('to_stage', 'staging'),
+	('deployment_stage', 'development'), ('new_stage', 'staging'), ('from_stage', 'canary'), ('to_stage', 'staging'), ('from_role', 'modelreg_reader'), ('to_role', 'modelreg_reader'),
 	('version', '3.1.4'), ('a', '1.0.0'), ('b', '1.0.0-RC'), ('metric', 'Loss'), ('metrics', 'Loss'), ('reset', 'max_versions'),
 	('schedule', '1 3 * * *'), ('function_name', 'schedule'), ('tags', 'I');
 

@@ -33,7 +33,7 @@ SELECT FROM modelreg_scrub();
 CREATE TEMP TABLE uncovered ("table" text, "column" text, reason text);
 INSERT INTO uncovered
 SELECT 'upload', c, 'what was never registered is not verified; the upload itself is, when it goes on'
-FROM unnest('{upload_id,created_by,created_at,last_append_at,expected_size,bytes_held,storage,progress,state,digest}'::text[]) AS c
+FROM unnest('{upload_id,created_by,created_at,last_append_at,expected_size,bytes_held,storage,progress,state,digest,owner}'::text[]) AS c
 UNION ALL
 SELECT 'discarded_content', c, 'nothing depends on what waits for cleanup'
 FROM unnest('{storage,discarded_at}'::text[]) AS c
@@ -89,6 +89,7 @@ CREATE FUNCTION values_for(type text) RETURNS text[]
 		WHEN 'timestamp with time zone' THEN ARRAY[$$coalesce(%1$I, now()) + interval '1 us'$$, $$%1$I - interval '1 us'$$, $$'infinity'$$, $$'-infinity'$$,
 			$$'4713-01-01 00:00:00+00 BC'$$, $$'290000-01-01 00:00:00+00'$$]
 		WHEN 'modelreg.deployment_stage' THEN ARRAY[$$CASE %1$I WHEN 'deprecated' THEN 'archived' ELSE 'deprecated' END::modelreg.deployment_stage$$]
+		WHEN 'modelreg.role_ref' THEN ARRAY[$$'modelreg_reader'$$, $$'nobody'$$, $$''$$]
 		WHEN 'xid8' THEN ARRAY[$$(%1$I::text::bigint + 1)::text::xid8$$]
 		WHEN 'smallint' THEN ARRAY[$$coalesce(%1$I, 0) + 1$$, '-32768', '32767']
 		WHEN 'integer' THEN ARRAY[$$coalesce(%1$I, 0) + 1$$, $$coalesce(%1$I, 0) - 1$$, '-2147483648', '2147483647', '0']

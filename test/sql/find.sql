@@ -25,7 +25,7 @@ SELECT model_name, count(*), min(version_number), max(version_number) FROM model
 
 -- Which of the sixty a call finds, newest first
 \set which 'SELECT count(*), array_agg(m.g ORDER BY n) AS found FROM'
-\set ordinal 'WITH ORDINALITY AS l (model_id, model_key, model_name, model_type, version, version_number, created_at, registered_at, registered_by, checksum, artifact_size, model_config, training_metadata, dataset_version, parent_ids, deployment_stage, deployed_at, performance_metrics, tags, notes, properties, exclusive_production, file_count, files_size, n) JOIN made AS m USING (model_id)'
+\set ordinal 'WITH ORDINALITY AS l (model_id, model_key, model_name, model_type, version, version_number, created_at, registered_at, registered_by, checksum, artifact_size, model_config, training_metadata, dataset_version, parent_ids, deployment_stage, deployed_at, performance_metrics, tags, notes, properties, exclusive_production, file_count, files_size, owner, n) JOIN made AS m USING (model_id)'
 -- each filter alone
 :which modelreg_list() :ordinal;
 :which modelreg_list('boosting') :ordinal;

@@ -115,6 +115,7 @@ FROM trials(ARRAY[
 	'UPDATE modelreg.model_version SET notes = ''x'', deployment_stage = ''staging'' WHERE notes = ''mine, development''',
 	'UPDATE modelreg.model_version SET notes = ''x'', checksum = repeat(''0'', 64) WHERE notes = ''mine, development''',
 	'UPDATE modelreg.model_version SET registered_by = current_user',
+	'UPDATE modelreg.model_version SET owner = current_user',
 	'UPDATE modelreg.model_version SET deployed_at = now() WHERE notes = ''mine, development''',
 	'UPDATE modelreg.model_version SET model_name = ''x''',
 	'UPDATE modelreg.model_version SET model_key = gen_random_uuid()',

@@ -46,6 +46,7 @@ JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0,
 				WHEN 'boolean' THEN format('NOT coalesce(%I, false)', a.attname)
 				WHEN 'timestamp with time zone' THEN format($$coalesce(%I, now()) + interval '1 s'$$, a.attname)
 				WHEN 'modelreg.deployment_stage' THEN $$'canary'$$
+				WHEN 'modelreg.role_ref' THEN $$'modelreg_reader'$$
 				WHEN 'xid8' THEN $$'7'$$
 				ELSE format('coalesce(%I, 0) + 1', a.attname)
 			END AS value

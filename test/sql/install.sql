@@ -81,12 +81,15 @@ SELECT rolname FROM pg_roles
 WHERE rolname LIKE 'modelreg\_%' AND coalesce(shobj_description(oid, 'pg_authid'), '') = '';
 
 -- Everything belongs to modelreg_owner
-SELECT DISTINCT m.type, pg_get_userbyid(coalesce(c.relowner, p.proowner, t.typowner, n.nspowner)) AS owner
+SELECT DISTINCT m.type, pg_get_userbyid(coalesce(c.relowner, p.proowner, t.typowner, n.nspowner, o.oprowner, k.opcowner, f.opfowner)) AS owner
 FROM member AS m
 LEFT JOIN pg_class AS c ON m.classid = 'pg_class'::regclass AND c.oid = m.objid
 LEFT JOIN pg_proc AS p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid
 LEFT JOIN pg_type AS t ON m.classid = 'pg_type'::regclass AND t.oid = m.objid
 LEFT JOIN pg_namespace AS n ON m.classid = 'pg_namespace'::regclass AND n.oid = m.objid
+LEFT JOIN pg_operator AS o ON m.classid = 'pg_operator'::regclass AND o.oid = m.objid
+LEFT JOIN pg_opclass AS k ON m.classid = 'pg_opclass'::regclass AND k.oid = m.objid
+LEFT JOIN pg_opfamily AS f ON m.classid = 'pg_opfamily'::regclass AND f.oid = m.objid
 ORDER BY m.type;
 
 -- and PUBLIC has no right on any of it

@@ -24,6 +24,8 @@ INSERT INTO call VALUES
 	('modelreg_compare', ARRAY['ARRAY[$id]', '''{f1}''']),
 	('modelreg_update_stage', ARRAY['$id', '''staging''', '''r''']),
 	('modelreg_update', ARRAY['$id', '''n''', '''{t}''', '''{"f1": 1}''', '''r''', '''{"p": 1}''']),
+	('modelreg_reassign', ARRAY['current_user::text', 'current_user::text', '''r''']),
+	('modelreg.role_ref_agrees', ARRAY['''x''', '''x''', '''1/2''']),
 	('modelreg_set_alias', ARRAY['$id', '''a''', '''r''']),
 	('modelreg_drop_alias', ARRAY['''m''', '''a''', '''r''']),
 	('modelreg_resolve', ARRAY['''m''', '''a''']),
