@@ -545,7 +545,7 @@ def test_roles(open_registry, roles, model):
     with pytest.raises(NotAllowedError):
         stranger.list_versions()
     version = register(writer, model)
-    assert version.registered_by == roles.writer
+    assert (version.registered_by, version.owner) == (roles.writer, roles.writer)
     assert reader.load_model(version.model_id) == b"a model"
     with pytest.raises(NotAllowedError):
         writer.update_deployment_stage(version.model_id, "production")
@@ -555,6 +555,15 @@ def test_roles(open_registry, roles, model):
         reader.update_model_version(version.model_id, notes="mine")
     with pytest.raises(NotAllowedError):
         writer.cleanup_old_versions()
+    with pytest.raises(NotAllowedError):
+        writer.reassign(roles.writer, roles.admin)
+    assert admin.reassign(roles.writer, roles.admin, reason="moved on") >= 1
+    given = admin.get_model_info(version.model_id)
+    assert (given.registered_by, given.owner) == (roles.writer, roles.admin)
+    with pytest.raises(NotAllowedError):
+        writer.update_model_version(version.model_id, notes="no longer mine")
+    with pytest.raises(NotFoundError):
+        admin.reassign("no such role", roles.admin)
     admin.update_deployment_stage(version.model_id, "production")
     with pytest.raises(NotAllowedError):
         reader.begin_upload()

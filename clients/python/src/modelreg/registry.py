@@ -217,6 +217,13 @@ class ModelRegistry(Registering, Loading):
         """Drop an alias; False if there was none."""
         return self._source.run(statements.drop_alias(model_name, alias, reason))
 
+    def reassign(self, from_role: str, to_role: str, reason: str | None = None) -> int:
+        """Give what a role owns, or one that is gone did, to another; returns how many.
+
+        These are versions and unfinished uploads. For admins.
+        """
+        return self._source.run(statements.reassign(from_role, to_role, reason))
+
     def cleanup_old_versions(
         self, keep_production: bool = True, model_name: str | None = None
     ) -> int:

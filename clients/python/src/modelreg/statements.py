@@ -43,9 +43,9 @@ _MODEL_VERSION = (
     " registered_at AT TIME ZONE 'UTC', registered_by, checksum, artifact_size,"
     " model_config::text, training_metadata::text, dataset_version, parent_ids,"
     " deployment_stage::text, deployed_at AT TIME ZONE 'UTC', performance_metrics::text,"
-    " tags, notes, properties::text, file_count"
+    " tags, notes, properties::text, file_count, owner::text"
 )
-_VERSION_WIDTH = 21
+_VERSION_WIDTH = 22
 
 
 def _json(text: str) -> Any:
@@ -89,6 +89,7 @@ def version_from_row(row: Row) -> ModelVersion:
         notes=row[18],
         properties=_json(row[19]),
         file_count=row[20],
+        owner=row[21],
     )
 
 
@@ -436,6 +437,17 @@ def set_alias(model_id: str, alias: str, reason: str | None) -> Statement[Alias]
         "modelreg_set_alias",
         {"model_id": model_id, "alias": alias, "reason": reason},
         lambda rows: _alias(rows[0]),
+        changes=True,
+    )
+
+
+def reassign(from_role: str, to_role: str, reason: str | None) -> Statement[int]:
+    """Give a role's versions and uploads to another; the result is how many."""
+    return call(
+        "SELECT {}",
+        "modelreg_reassign",
+        {"from_role": from_role, "to_role": to_role, "reason": reason},
+        _value,
         changes=True,
     )
 

@@ -72,7 +72,8 @@ class StorageBackend(str, enum.Enum):
 class ModelVersion:
     """A registered version: a row of modelreg.model_version.
 
-    Times are aware datetimes in UTC. What the registry in files kept in file_path and
+    Times are aware datetimes in UTC. registered_by is what the role was called then; owner is
+    the present name of the role whose version it is. What the registry in files kept in file_path and
     metadata_path is in the database; these two raise an error that says what to use.
     """
 
@@ -97,6 +98,7 @@ class ModelVersion:
     notes: str
     properties: dict[str, Any]
     file_count: int = 0
+    owner: str = ""
 
     def __hash__(self) -> int:
         # Dicts and lists among the fields have none; an id is never issued twice.

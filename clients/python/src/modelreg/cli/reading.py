@@ -104,6 +104,7 @@ def show(session: Session) -> int:
         "aliases": ", ".join(aliases),
         "moved": terminal.time_with_age(version.deployed_at),
         "registered": f"{terminal.time_with_age(version.registered_at)} by {version.registered_by}",
+        "owner": version.owner if version.owner != version.registered_by else "",
         "trained": terminal.time_with_age(version.created_at),
         "size": _size(version, sum(file.size for file in files)),
         "sha256": version.checksum,
@@ -268,6 +269,8 @@ def _what(event: AuditEvent) -> str:
         return f"{old.get('version')}, {new.get('cause')}{', forced' if new.get('forced') else ''}"
     changes = []
     for name in dict.fromkeys([*old, *new]):
+        if name in _NOT_FOR_PEOPLE:
+            continue
         if name in old and name in new:
             changes.append(f"{name}: {_short(old[name])} -> {_short(new[name])}")
         elif name not in _KNOWN_ANYWAY and (value := new.get(name, old.get(name))):
@@ -277,6 +280,9 @@ def _what(event: AuditEvent) -> str:
 
 # Of a model's row: what other columns of the table show, or follows from the event.
 _KNOWN_ANYWAY = ("model_key", "model_name", "created_at", "created_by", "set_at", "set_by")
+
+# By which a verification knows the role, whatever it is called.
+_NOT_FOR_PEOPLE = ("owner_source",)
 
 
 def _short(value: object) -> str:
