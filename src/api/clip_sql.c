@@ -7,6 +7,7 @@
 #include "utils/builtins.h"
 
 #include "base/clip.h"
+#include "base/compat.h"
 
 PG_FUNCTION_INFO_V1(modelreg_clip);
 
