@@ -259,12 +259,17 @@ COMMENT ON FUNCTION modelreg.cleanup_end() IS
 	'Records in the registry''s audit chain how many versions, artifacts and uploads the session removed since cleanup_begin, if any.';
 
 -- Which way is up for a metric
+CREATE FUNCTION modelreg.higher_is_better_by_name(metric text) RETURNS boolean
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'modelreg_higher_is_better_by_name';
+COMMENT ON FUNCTION modelreg.higher_is_better_by_name(text) IS
+	'Whether a higher value of the metric is better, as far as its name tells; NULL if it does not.';
+
 CREATE FUNCTION modelreg.higher_is_better(metric text) RETURNS boolean
 	LANGUAGE sql STABLE STRICT PARALLEL SAFE
 	AS $$SELECT COALESCE(
 		(SELECT d.higher_is_better FROM modelreg.metric_direction AS d
 		 WHERE d.metric OPERATOR(pg_catalog.=) $1 COLLATE pg_catalog."C"),
-		pg_catalog.lower($1 COLLATE pg_catalog."C") OPERATOR(pg_catalog.!~)
-		'(^|_)(loss|logloss|error|errors|err|mae|mse|rmse|mape|smape|msle|rmsle|mad|deviance|perplexity|latency|duration|time|seconds|ms|fpr|fnr|eer|wer|cer|brier|regret)(_|$)'::pg_catalog.text)$$;
+		modelreg.higher_is_better_by_name($1))$$;
 COMMENT ON FUNCTION modelreg.higher_is_better(text) IS
-	'Whether a higher value of the metric is better: as modelreg_set_metric_direction said, else by its name.';
+	'Whether a higher value of the metric is better: as modelreg_set_metric_direction said, else by its name; NULL if neither tells.';

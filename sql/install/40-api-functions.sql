@@ -230,7 +230,8 @@ CREATE FUNCTION @extschema@.modelreg_compare(
 	value double precision,
 	rank integer,
 	delta double precision,
-	is_best boolean
+	is_best boolean,
+	higher_is_better boolean
 )
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
@@ -276,17 +277,18 @@ BEGIN
 		WHERE metrics IS NULL
 	), directed AS (
 		SELECT w.metric,
-			CASE WHEN modelreg.higher_is_better(w.metric) THEN 1 ELSE -1 END AS direction
+			modelreg.higher_is_better(w.metric) AS higher_is_better
 		FROM wanted AS w
 	), graded AS (
-		SELECT d.metric, c.model_id, c.version, c.deployment_stage, c.n, m.value, d.direction
+		SELECT d.metric, c.model_id, c.version, c.deployment_stage, c.n, m.value, d.higher_is_better
 		FROM directed AS d
 		CROSS JOIN chosen AS c
 		LEFT JOIN measured AS m ON m.metric = d.metric AND m.model_id = c.model_id
 	), ranked AS (
 		SELECT g.*,
-			CASE WHEN g.value IS NOT NULL THEN
-				rank() OVER (PARTITION BY g.metric ORDER BY g.value * g.direction DESC NULLS LAST)::integer
+			CASE WHEN g.value IS NOT NULL AND g.higher_is_better IS NOT NULL THEN
+				rank() OVER (PARTITION BY g.metric
+					ORDER BY CASE WHEN g.higher_is_better THEN g.value ELSE -g.value END DESC NULLS LAST)::integer
 			END AS rank,
 			first_value(g.value) OVER (PARTITION BY g.metric ORDER BY g.n) AS first_value
 		FROM graded AS g
@@ -298,13 +300,14 @@ BEGIN
 			WHEN r.value > r.first_value THEN 'Infinity'
 			WHEN r.value < r.first_value THEN '-Infinity'
 		END::double precision,
-		coalesce(r.rank = 1, false)
+		CASE WHEN r.higher_is_better IS NOT NULL THEN coalesce(r.rank = 1, false) END,
+		r.higher_is_better
 	FROM ranked AS r
 	ORDER BY r.metric, r.n;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.modelreg_compare(text[], text[]) IS
-	'The metrics of versions side by side, a row for each metric and version: value, rank (1 is best), difference to the first id. 42704 for a version that does not exist.';
+	'The metrics of versions side by side, a row for each metric and version: value, rank (1 is best), difference to the first id, and whether higher is better; if that is unknown, rank and is_best are NULL. 42704 for a version that does not exist.';
 
 -- Changing versions
 CREATE FUNCTION @extschema@.modelreg_update_stage(

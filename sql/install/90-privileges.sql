@@ -97,7 +97,7 @@ GRANT EXECUTE ON FUNCTION
 	modelreg.model_snapshot(modelreg.model), modelreg.audit_hash(bytea, smallint, uuid, bigint, timestamptz, text, text, text, text, jsonb, xid8, jsonb, jsonb, text),
 	modelreg.setting_max_versions(), modelreg.library_version(), modelreg.is_preloaded(), modelreg.unknown_settings(),
 	modelreg.clip(text), modelreg.require_model(text), modelreg.check_anchor(jsonb), modelreg.higher_is_better(text),
-	modelreg.alias_snapshot(modelreg.model_alias), modelreg.key_time(uuid),
+	modelreg.higher_is_better_by_name(text), modelreg.alias_snapshot(modelreg.model_alias), modelreg.key_time(uuid),
 	modelreg.jsonb_merge(jsonb), modelreg.chain_problems(uuid[]), modelreg.trail_problems(uuid[]),
 	modelreg.anchor_problems(jsonb), modelreg.issue_rank(text, text), modelreg.different_keys(jsonb, jsonb),
 	modelreg.chain_name(uuid, jsonb), modelreg.chain_keys(text, jsonb), modelreg.verify_chains(uuid[], jsonb),

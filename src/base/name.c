@@ -25,7 +25,6 @@ static void check_character(const char *subject, const pg_wchar *character,
 							bool is_first, bool is_last);
 static void check_normal(const char *subject, const pg_wchar *name);
 static bool is_ascii(const char *name, size_t len);
-static bool is_letter(pg_wchar character);
 static bool is_in(const Range *ranges, int count, pg_wchar character);
 
 /*
@@ -122,7 +121,7 @@ check_character(const char *subject, const pg_wchar *character, bool is_first,
 		return;
 	if ((*character == 0x200C || *character == 0x200D) &&
 		!is_first && !is_last &&
-		is_letter(character[-1]) && is_letter(character[1]))
+		mr_name_is_letter(character[-1]) && mr_name_is_letter(character[1]))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -198,8 +197,8 @@ is_ascii(const char *name, size_t len)
  * A letter or what is part of one; not exact above ASCII, as no table of the
  * server says what a letter is.
  */
-static bool
-is_letter(pg_wchar character)
+bool
+mr_name_is_letter(pg_wchar character)
 {
 	if (character < 0x80)
 		return (character >= 'A' && character <= 'Z') ||

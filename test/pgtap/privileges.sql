@@ -48,6 +48,7 @@ SELECT set_eq($$
 		('function modelreg.cron_database_note()', 'modelreg_reader', 'EXECUTE'),
 		('function modelreg.cron_function(text)', 'modelreg_reader', 'EXECUTE'),
 		('function modelreg.higher_is_better(text)', 'modelreg_reader', 'EXECUTE'),
+		('function modelreg.higher_is_better_by_name(text)', 'modelreg_reader', 'EXECUTE'),
 		('function modelreg.is_preloaded()', 'modelreg_reader', 'EXECUTE'),
 		('function modelreg.library_version()', 'modelreg_reader', 'EXECUTE'),
 		('function modelreg.model_snapshot(modelreg.model)', 'modelreg_reader', 'EXECUTE'),

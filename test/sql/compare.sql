@@ -9,13 +9,13 @@ RESET client_min_messages;
 SELECT model_id AS a FROM modelreg_register('a', 'm', '1.0.0', performance_metrics => '{"f1": 0.8, "loss": 0.5, "only_a": 1, "size": 10}') \gset
 SELECT model_id AS b FROM modelreg_register('b', 'm', '2.0.0', performance_metrics => '{"f1": 0.9, "loss": 0.25, "size": 10}', deployment_stage => 'production') \gset
 SELECT model_id AS c FROM modelreg_register('c', 'other', '3.0.0', performance_metrics => '{"f1": 0.9, "loss": 0.75, "size": 10}') \gset
-\set shown 'metric, version, value, rank, delta, is_best'
+\set shown 'metric, version, value, rank, delta, is_best, higher_is_better'
 
 -- In the order of the ids; delta is against the first, 1 is the best rank, and
 -- less is better for a loss
 SELECT :shown, deployment_stage FROM modelreg_compare(ARRAY[:'a', :'b', :'c']);
 SELECT bool_and(c.model_id = i.id) AS ids
-FROM modelreg_compare(ARRAY[:'a', :'b', :'c'], '{f1}') WITH ORDINALITY AS c (metric, model_id, version, stage, value, rank, delta, is_best, n)
+FROM modelreg_compare(ARRAY[:'a', :'b', :'c'], '{f1}') WITH ORDINALITY AS c (metric, model_id, version, stage, value, rank, delta, is_best, higher_is_better, n)
 JOIN unnest(ARRAY[:'a', :'b', :'c']) WITH ORDINALITY AS i (id, n) USING (n);
 SELECT :shown FROM modelreg_compare(ARRAY[:'c', :'a']);
 SELECT :shown FROM modelreg_compare(ARRAY[:'b']);
@@ -33,7 +33,7 @@ SELECT :shown FROM modelreg_compare(ARRAY[ARRAY[:'b'], ARRAY[:'a']], '{f1}');
 SELECT metric, version, value FROM modelreg_compare(ARRAY[:'c', :'b', :'a']) \crosstabview
 SELECT metric, version, rank FROM modelreg_compare(ARRAY[:'c', :'b', :'a']) \crosstabview
 
--- Where less is better by its name, as a whole word
+-- Where less is better by its name (metric_names has more)
 SELECT modelreg.higher_is_better(metric) AS higher, string_agg(metric, ' ' ORDER BY metric COLLATE "C") AS metrics
 FROM unnest(ARRAY['loss', 'val_loss', 'LOSS', 'loss_val', 'a_Loss_b', 'log_loss', 'logloss', 'error', 'error_rate', 'errors', 'mae', 'mse', 'rmse', 'mape',
 	'latency', 'latency_p99', 'p99_latency_ms', 'duration', 'time', 'perplexity', 'fpr', 'eer',

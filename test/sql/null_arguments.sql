@@ -49,6 +49,7 @@ INSERT INTO call VALUES
 	('modelreg.version_snapshot', ARRAY['(SELECT v FROM modelreg.model_version AS v)']),
 	('modelreg.model_snapshot', ARRAY['(SELECT m FROM modelreg.model AS m)']),
 	('modelreg.higher_is_better', ARRAY['''f1''']),
+	('modelreg.higher_is_better_by_name', ARRAY['''f1''']),
 	('modelreg.chain_problems', ARRAY['''{}''']),
 	('modelreg.trail_problems', ARRAY['''{}''']),
 	('modelreg.anchor_problems', ARRAY['modelreg_audit_head()']),

@@ -137,7 +137,13 @@ def test_compare(run: Run, versions: list[ModelVersion], model: str) -> None:
     document = read(run("compare", "--of", model, "--metric", "f1_score", "--json"))
     assert [row["model_id"] for row in document] == ids[::-1]
     assert document[1]["metrics"] == {
-        "f1_score": {"value": 0.9, "rank": 1, "delta": None, "is_best": True}
+        "f1_score": {
+            "value": 0.9,
+            "rank": 1,
+            "delta": None,
+            "is_best": True,
+            "higher_is_better": True,
+        }
     }
     assert document[0]["metrics"] == {}
     # The name of a model alone is of its newest few.

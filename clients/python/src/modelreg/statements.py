@@ -365,19 +365,21 @@ def download(
 
 # ---- Comparing ----
 
-Comparison = tuple[str, str, str, str, "float | None", "int | None", "float | None", bool]
-"""metric, model_id, version, stage, value, rank, delta to the first, is best"""
+Comparison = tuple[
+    str, str, str, str, "float | None", "int | None", "float | None", "bool | None", "bool | None"
+]
+"""metric, model_id, version, stage, value, rank, delta to the first, is best, higher is better"""
 
 
 def compare(model_ids: Sequence[str], metrics: Sequence[str] | None) -> Statement[list[Comparison]]:
     """Metrics of versions, a row for each metric and version."""
 
     def parse(rows: Sequence[Row]) -> list[Comparison]:
-        return [(r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7]) for r in rows]
+        return [(r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7], r[8]) for r in rows]
 
     return call(
-        "SELECT metric, model_id, version, deployment_stage::text, value, rank, delta, is_best"
-        " FROM {}",
+        "SELECT metric, model_id, version, deployment_stage::text, value, rank, delta, is_best,"
+        " higher_is_better FROM {}",
         "modelreg_compare",
         {"model_ids": model_ids, "metrics": metrics},
         parse,

@@ -340,7 +340,7 @@ def _compare(command: Command) -> None:
     parser = command(
         "compare",
         "compare the metrics of versions",
-        epilog="The best of each metric is marked *; whether lower is better, the registry knows "
+        epilog="The best of each metric is marked *, if the registry knows which way is better "
         "(modelreg_set_metric_direction). The name of a model alone is as --of NAME.",
     )
     parser.add_argument("refs", nargs="*", metavar="REF")

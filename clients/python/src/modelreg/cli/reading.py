@@ -142,6 +142,9 @@ def _json_lines(value: dict[str, Any]) -> str:
     )
 
 
+_COMPARED = ("value", "rank", "delta", "is_best", "higher_is_better")
+
+
 def compare(session: Session) -> int:
     """Compare the metrics of versions: a row for each version, a column for each metric."""
     options = session.options
@@ -171,7 +174,7 @@ def compare(session: Session) -> int:
                     "deployment_stage": str(version.deployment_stage),
                     "metrics": {
                         metric: dict(
-                            zip(("value", "rank", "delta", "is_best"), row[4:], strict=True)
+                            zip(_COMPARED, row[4:], strict=True)
                         )
                         for metric in metrics
                         if (row := cells[metric, model_id])[4] is not None
