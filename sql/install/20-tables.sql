@@ -48,7 +48,7 @@ COMMENT ON COLUMN modelreg.model.require_metadata IS 'Whether a registration nee
 COMMENT ON COLUMN modelreg.model.created_at IS 'When the model was created.';
 COMMENT ON COLUMN modelreg.model.created_by IS 'Role that created the model.';
 COMMENT ON COLUMN modelreg.model.last_version_number IS 'Counter: the number of the newest version ever registered.';
-COMMENT ON COLUMN modelreg.model.last_registered_at IS 'Counter: registered_at of the newest version ever registered.';
+COMMENT ON COLUMN modelreg.model.last_registered_at IS 'Counter: the latest time of a registration so far, or of the last id of a name that the model took; ids are issued in its second.';
 COMMENT ON COLUMN modelreg.model.last_id_suffix IS 'Counter: how many ids were issued in the second of last_registered_at.';
 COMMENT ON COLUMN modelreg.model.highest_version IS 'Counter: the highest version ever registered, by SemVer precedence.';
 COMMENT ON COLUMN modelreg.model.audit_seq IS 'Head of the audit chain: number of its last event.';
@@ -102,14 +102,14 @@ CREATE INDEX model_version_stage_of_model_idx
 CREATE INDEX model_version_tags_idx ON modelreg.model_version USING gin (tags);
 
 COMMENT ON TABLE modelreg.model_version IS 'The registered versions: metadata, stage and the SHA-256 of the bytes.';
-COMMENT ON COLUMN modelreg.model_version.model_id IS 'Identifier: <model_name>_<YYYYMMDD>_<HHMMSS> of registered_at in UTC, with _2, _3 ... in the same second; never re-issued.';
+COMMENT ON COLUMN modelreg.model_version.model_id IS 'Identifier: <model_name>_<YYYYMMDD>_<HHMMSS> of its registration in UTC, or the second of the model''s last id if the clock was set back, with _2, _3 ... in the same second; never re-issued.';
 COMMENT ON COLUMN modelreg.model_version.model_key IS 'The model that the version belongs to (modelreg.model.model_key).';
 COMMENT ON COLUMN modelreg.model_version.model_name IS 'Copy of the model''s present name, kept by modelreg_rename_model; the id keeps the old one.';
 COMMENT ON COLUMN modelreg.model_version.model_type IS 'Type of the model, such as isolation_forest.';
 COMMENT ON COLUMN modelreg.model_version.version IS 'Semantic Versioning 2.0.0 version, unique within the model.';
 COMMENT ON COLUMN modelreg.model_version.version_number IS 'Counts 1, 2, 3 ... within the model, without gaps; the newest version has the highest.';
 COMMENT ON COLUMN modelreg.model_version.created_at IS 'When the model was trained, as the registering client says.';
-COMMENT ON COLUMN modelreg.model_version.registered_at IS 'When it was registered; increases within a model.';
+COMMENT ON COLUMN modelreg.model_version.registered_at IS 'When it was registered, by the clock; lowered where that turns out to have been ahead, so that it increases within a model.';
 COMMENT ON COLUMN modelreg.model_version.registered_by IS 'What the role that registered it was called then; owner says whose it is.';
 COMMENT ON COLUMN modelreg.model_version.checksum IS 'SHA-256 of the artifact, 64 lower-case hexadecimal digits; the artifact of a version with files is the manifest of these.';
 COMMENT ON COLUMN modelreg.model_version.artifact_size IS 'Size of the artifact in bytes; of a version with files, of the manifest.';
@@ -309,12 +309,19 @@ CREATE TABLE modelreg.audit_event (
 	CONSTRAINT audit_event_pkey PRIMARY KEY (model_key, seq)
 );
 CREATE INDEX audit_event_model_id_idx ON modelreg.audit_event (model_id, seq);
-CREATE INDEX audit_event_model_name_idx ON modelreg.audit_event (model_name, at);
+-- by name, and in it by the order of ids
+CREATE FUNCTION modelreg.issue_rank(model_name text, model_id text) RETURNS text
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'modelreg_issue_rank';
+COMMENT ON FUNCTION modelreg.issue_rank(text, text) IS
+	'Second (YYYYMMDD_HHMMSS) and number of an id as a text that orders as the ids of the name were issued; NULL for what is no id of that name.';
+CREATE INDEX audit_event_issue_idx
+	ON modelreg.audit_event (model_name, modelreg.issue_rank(model_name, model_id));
 CREATE INDEX audit_event_at_idx ON modelreg.audit_event USING brin (at);
 COMMENT ON TABLE modelreg.audit_event IS 'The append-only audit trail: a hash chain for each model, and one (nil model_key) for what belongs to no model.';
 COMMENT ON COLUMN modelreg.audit_event.model_key IS 'The chain: the model''s key, or the nil UUID for events of the registry as a whole.';
 COMMENT ON COLUMN modelreg.audit_event.seq IS 'Number of the event in its chain, from 1 without gaps.';
-COMMENT ON COLUMN modelreg.audit_event.at IS 'When it happened; increases within a chain.';
+COMMENT ON COLUMN modelreg.audit_event.at IS 'When it happened, by the clock, which may have been set back since: the order is that of seq.';
 COMMENT ON COLUMN modelreg.audit_event.event IS 'What happened: register, stage, update, delete, alias, model_create, model_update, model_rename, model_delete, stage_rule, metric_direction, cleanup, repair.';
 COMMENT ON COLUMN modelreg.audit_event.model_name IS 'Name of the model at that time (checked against the chain by modelreg_audit_verify); NULL in the registry chain.';
 COMMENT ON COLUMN modelreg.audit_event.model_id IS 'The version concerned, if one was.';

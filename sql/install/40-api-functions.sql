@@ -343,6 +343,16 @@ CREATE FUNCTION @extschema@.modelreg_delete(
 COMMENT ON FUNCTION @extschema@.modelreg_delete(text, boolean, text) IS
 	'Deletes a version; its bytes go at the next cleanup if nothing else uses them. One that is in production or has an alias is refused (55006) unless force, which needs modelreg_admin, demotes it first and drops its aliases. Writers delete what they registered.';
 
+CREATE FUNCTION @extschema@.modelreg_correct_time(
+	model_id text,
+	registered_at timestamptz,
+	reason text DEFAULT ''
+) RETURNS modelreg.model_version
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'modelreg_correct_time';
+COMMENT ON FUNCTION @extschema@.modelreg_correct_time(text, timestamptz, text) IS
+	'Lowers registered_at of a version that a clock put into the future (55000 for any other), to a time that fits the model''s other versions and its audit trail (22023, with the bounds); earlier versions that would not be before it are lowered as well. The id stays. Needs modelreg_admin. Locks the model''s row.';
+
 -- Aliases
 CREATE FUNCTION @extschema@.modelreg_set_alias(
 	model_id text,

@@ -1,6 +1,18 @@
 /* ------------------------------------------------------------------
  * Reading and verifying the audit trail
  * ------------------------------------------------------------------ */
+-- The clock may have been ahead, and set back since: an event happened no later
+-- than any that follows in its chain, and no later than now.  So those since an
+-- instant are those behind the last one of the chain that is older.
+CREATE FUNCTION modelreg.last_before(key uuid, instant timestamptz) RETURNS bigint
+	LANGUAGE sql STABLE PARALLEL SAFE
+	AS $$SELECT COALESCE((
+		SELECT e.seq FROM modelreg.audit_event AS e
+		WHERE e.model_key OPERATOR(pg_catalog.=) key AND e.at OPERATOR(pg_catalog.<) instant
+		ORDER BY e.seq DESC LIMIT 1), 0::pg_catalog.int8)$$;
+COMMENT ON FUNCTION modelreg.last_before(uuid, timestamptz) IS
+	'The last event of the chain, by its number, that is older than the instant; 0: none.';
+
 CREATE FUNCTION @extschema@.modelreg_history(
 	model_name text DEFAULT NULL,
 	model_id text DEFAULT NULL,
@@ -11,33 +23,53 @@ CREATE FUNCTION @extschema@.modelreg_history(
 	AS $$
 #variable_conflict use_column
 DECLARE
+	present timestamptz := clock_timestamp();
 	start timestamptz := coalesce($3, '-infinity');
+	named uuid[];
 BEGIN
-	IF $2 IS NOT NULL THEN
-		RETURN QUERY
-		SELECT e.* FROM modelreg.audit_event AS e
-		WHERE e.model_id = $2 COLLATE "C" AND e.at >= start
-			AND ($1 IS NULL OR e.model_key = ANY (ARRAY(
-				SELECT DISTINCT n.model_key FROM modelreg.audit_event AS n WHERE n.model_name = $1 COLLATE "C")))
-		ORDER BY e.at, e.model_key, e.seq;
-	ELSIF $1 IS NOT NULL THEN
+	IF $1 IS NOT NULL THEN
 		-- every chain that ever had the name, under whatever name it has since
+		named := ARRAY(SELECT DISTINCT n.model_key FROM modelreg.audit_event AS n WHERE n.model_name = $1 COLLATE "C");
+	END IF;
+
+	IF start > present THEN
+		RETURN;
+	ELSIF $2 IS NOT NULL THEN
 		RETURN QUERY
-		SELECT e.* FROM modelreg.audit_event AS e
-		WHERE e.at >= start
-			AND e.model_key = ANY (ARRAY(
-				SELECT DISTINCT n.model_key FROM modelreg.audit_event AS n WHERE n.model_name = $1 COLLATE "C"))
-		ORDER BY e.at, e.model_key, e.seq;
+		SELECT e.*
+		FROM modelreg.audit_event AS e
+		WHERE e.model_id = $2 COLLATE "C" AND e.at >= start
+			AND ($1 IS NULL OR e.model_key = ANY (named))
+			AND ($3 IS NULL OR e.seq > modelreg.last_before(e.model_key, start))
+		ORDER BY least(min(e.at) OVER (PARTITION BY e.model_key ORDER BY e.seq DESC), present), e.model_key, e.seq;
+	ELSIF $1 IS NOT NULL THEN
+		RETURN QUERY
+		SELECT e.*
+		FROM unnest(named) AS k (key)
+		JOIN modelreg.audit_event AS e ON e.model_key = k.key
+			AND e.seq > CASE WHEN $3 IS NULL THEN 0 ELSE modelreg.last_before(k.key, start) END
+		ORDER BY least(min(e.at) OVER (PARTITION BY e.model_key ORDER BY e.seq DESC), present), e.model_key, e.seq;
+	ELSIF $3 IS NOT NULL THEN
+		RETURN QUERY
+		SELECT e.*
+		FROM (
+			SELECT DISTINCT c.model_key
+			FROM modelreg.audit_event AS c
+			WHERE c.at >= start
+		) AS k
+		CROSS JOIN LATERAL (SELECT modelreg.last_before(k.model_key, start) AS seq) AS b
+		JOIN modelreg.audit_event AS e ON e.model_key = k.model_key AND e.seq > b.seq
+		ORDER BY least(min(e.at) OVER (PARTITION BY e.model_key ORDER BY e.seq DESC), present), e.model_key, e.seq;
 	ELSE
 		RETURN QUERY
-		SELECT e.* FROM modelreg.audit_event AS e
-		WHERE e.at >= start
-		ORDER BY e.at, e.model_key, e.seq;
+		SELECT e.*
+		FROM modelreg.audit_event AS e
+		ORDER BY least(min(e.at) OVER (PARTITION BY e.model_key ORDER BY e.seq DESC), present), e.model_key, e.seq;
 	END IF;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.modelreg_history(text, text, timestamptz) IS
-	'The audit trail, oldest first: of one model (under all its names), of one version, since an instant. Deleted models and versions included.';
+	'The audit trail, oldest first: of one model (under all its names), of one version, since an instant. Deleted models and versions included. An event counts as no later than those after it in its chain, and no later than now, whatever the clock said.';
 
 CREATE FUNCTION @extschema@.modelreg_at(
 	instant timestamptz,
@@ -51,7 +83,10 @@ CREATE FUNCTION @extschema@.modelreg_at(
 	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 	AS $$
-	WITH chosen AS (
+	-- what is yet to come by the clock has happened by now
+	WITH given AS MATERIALIZED (
+		SELECT CASE WHEN $1 >= now() THEN clock_timestamp() ELSE 'infinity' END AS future
+	), named_so AS (
 		SELECT DISTINCT e.model_key
 		FROM modelreg.audit_event AS e
 		WHERE e.model_name = $2 COLLATE "C"
@@ -59,19 +94,27 @@ CREATE FUNCTION @extschema@.modelreg_at(
 		SELECT DISTINCT e.model_key
 		FROM modelreg.audit_event AS e
 		WHERE $2 IS NULL AND e.event = 'model_create'
+	), chosen AS MATERIALIZED (
+		SELECT n.model_key, l.seq AS last_seq
+		FROM named_so AS n
+		CROSS JOIN LATERAL (
+			SELECT e.seq
+			FROM modelreg.audit_event AS e
+			WHERE e.model_key = n.model_key
+				AND (e.at <= $1 OR e.at > (SELECT g.future FROM given AS g))
+			ORDER BY e.seq DESC
+			LIMIT 1
+		) AS l
 	), named AS (
-		SELECT DISTINCT ON (e.model_key) e.model_key, e.model_name, e.event
+		SELECT c.model_key, e.model_name, e.event
 		FROM chosen AS c
-		JOIN modelreg.audit_event AS e ON e.model_key = c.model_key
-		WHERE e.at <= $1
-		ORDER BY e.model_key, e.seq DESC
+		JOIN modelreg.audit_event AS e ON e.model_key = c.model_key AND e.seq = c.last_seq
 	), moved AS (
 		SELECT DISTINCT ON (e.model_id) e.model_key, e.model_id, e.event,
 			e.new_values ->> 'deployment_stage' AS stage
 		FROM chosen AS c
-		JOIN modelreg.audit_event AS e ON e.model_key = c.model_key
-		WHERE e.at <= $1
-			AND e.event IN ('register', 'stage', 'delete')
+		JOIN modelreg.audit_event AS e ON e.model_key = c.model_key AND e.seq <= c.last_seq
+		WHERE e.event IN ('register', 'stage', 'delete')
 		ORDER BY e.model_id, e.seq DESC
 	)
 	SELECT n.model_name, m.model_id, r.new_values ->> 'version',
@@ -85,7 +128,7 @@ CREATE FUNCTION @extschema@.modelreg_at(
 	ORDER BY n.model_name, r.seq
 $$;
 COMMENT ON FUNCTION @extschema@.modelreg_at(timestamptz, text) IS
-	'Which versions there were at an instant and in which stage, from the audit trail; under the model names of that time.';
+	'Which versions there were at an instant and in which stage, from the audit trail; under the model names of that time. An event counts as no later than those after it in its chain, and no later than now, whatever the clock said.';
 
 CREATE FUNCTION @extschema@.modelreg_audit_head() RETURNS jsonb
 	LANGUAGE sql STABLE PARALLEL SAFE
@@ -116,14 +159,6 @@ CREATE AGGREGATE modelreg.jsonb_merge(jsonb) (
 COMMENT ON AGGREGATE modelreg.jsonb_merge(jsonb) IS
 	'Merges JSON objects; of equal keys the last wins.';
 
--- The order in which ids are issued, by second and number in it
-CREATE FUNCTION modelreg.issue_rank(second text, suffix text) RETURNS text
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
-	AS $$SELECT (second OPERATOR(pg_catalog.||) ' '::pg_catalog.text
-		OPERATOR(pg_catalog.||) pg_catalog.lpad(suffix, 10, '0'::pg_catalog.text)) COLLATE pg_catalog."C"$$;
-COMMENT ON FUNCTION modelreg.issue_rank(text, text) IS
-	'Second (YYYYMMDD_HHMMSS) and suffix of an id as a text that orders as the ids were issued.';
-
 CREATE FUNCTION modelreg.different_keys(a jsonb, b jsonb) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
@@ -146,7 +181,6 @@ CREATE FUNCTION modelreg.chain_problems(keys uuid[])
 	WITH linked AS (
 		SELECT e.*,
 			coalesce(lag(e.hash) OVER chain, decode(repeat('00', 32), 'hex')) AS previous,
-			lag(e.at) OVER chain AS previous_at,
 			row_number() OVER chain AS n,
 			count(*) FILTER (WHERE e.event IN ('model_create', 'model_rename')) OVER chain AS naming,
 			e.new_values ->> 'model_name' AS given_name,
@@ -166,24 +200,26 @@ CREATE FUNCTION modelreg.chain_problems(keys uuid[])
 		FROM linked AS l
 		ORDER BY l.model_key, l.seq DESC
 	), counter AS (
-		SELECT m.*, modelreg.issue_rank(to_char(timezone('UTC', m.last_registered_at), 'YYYYMMDD_HH24MISS'),
-			m.last_id_suffix::text) AS last_issue
+		SELECT m.*, modelreg.issue_rank('x', to_char(timezone('UTC', m.last_registered_at), '"x_"YYYYMMDD_HH24MISS_')
+			|| m.last_id_suffix) AS last_issue
 		FROM unnest($1) AS k (model_key)
 		JOIN modelreg.model AS m ON m.model_key = k.model_key
 	), issued AS (
 		-- by the model, and by others under a name that it has or had: it takes
 		-- over from those where they were
 		SELECT n.model_key, e.model_key = n.model_key AS is_own, e.model_name, e.at,
-			modelreg.issue_rank(substr(e.model_id, length(e.model_name) + 2, 15),
-				coalesce(nullif(substr(e.model_id, length(e.model_name) + 18), ''), '1')) AS issue
+			modelreg.issue_rank(e.model_name, e.model_id) AS issue
 		FROM (SELECT DISTINCT l.model_key, l.model_name FROM linked AS l) AS n
 		JOIN modelreg.audit_event AS e ON e.model_name = n.model_name AND e.event = 'register'
 	), registered AS (
 		SELECT c.model_key,
 			nullif(count(*) FILTER (WHERE i.is_own), 0) AS versions,
-			max(i.at) FILTER (WHERE i.is_own OR i.model_name = c.model_name) AS last_at,
+			max(i.at) FILTER (WHERE i.is_own) AS last_at,
 			max(i.issue) FILTER (WHERE i.is_own OR i.model_name = c.model_name) AS last_issue,
-			bool_or(i.at = c.last_registered_at) AS has_time,
+			-- its own, or the second of the last id of a name that it took
+			bool_or(CASE WHEN i.is_own THEN i.at = c.last_registered_at
+				ELSE c.last_registered_at = date_trunc('second', c.last_registered_at)
+					AND left(i.issue, 15) = left(c.last_issue, 15) END) AS has_time,
 			bool_or(i.issue = c.last_issue) AS has_issue
 		FROM counter AS c
 		JOIN issued AS i ON i.model_key = c.model_key
@@ -216,7 +252,6 @@ CREATE FUNCTION modelreg.chain_problems(keys uuid[])
 		CASE
 			WHEN l.seq <> l.n THEN 'event ' || l.n || ' is missing'
 			WHEN l.format <> 1 THEN 'event has format ' || l.format || ', which this version does not know'
-			WHEN l.at <= l.previous_at THEN 'event is not later than the one before'
 			WHEN l.has_scalar THEN 'event has values that are no JSON object'
 			WHEN l.model_name IS DISTINCT FROM l.name_then THEN 'event names another model'
 			ELSE 'hash does not match the event'
@@ -224,7 +259,6 @@ CREATE FUNCTION modelreg.chain_problems(keys uuid[])
 	FROM named AS l
 	WHERE l.seq <> l.n
 		OR l.format <> 1
-		OR l.at <= l.previous_at
 		OR l.has_scalar
 		OR l.model_name IS DISTINCT FROM l.name_then
 		OR l.hash IS DISTINCT FROM modelreg.audit_hash(l.previous, l.format, l.model_key, l.seq, l.at, l.event,
@@ -269,7 +303,7 @@ CREATE FUNCTION modelreg.trail_problems(keys uuid[])
 		SELECT e.model_key, e.model_id, max(e.seq) AS seq,
 			bool_or(e.event = 'delete') AS deleted,
 			modelreg.jsonb_merge(e.new_values ORDER BY e.seq)
-				FILTER (WHERE e.event IN ('register', 'stage', 'update')
+				FILTER (WHERE e.event IN ('register', 'stage', 'update', 'correct_time')
 					AND jsonb_typeof(e.new_values) = 'object') AS state
 		FROM unnest($1) AS k (model_key)
 		JOIN modelreg.audit_event AS e ON e.model_key = k.model_key

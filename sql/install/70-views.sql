@@ -120,13 +120,17 @@ CREATE VIEW modelreg.stage_history WITH (security_invoker = true) AS
 	SELECT s.model_name, s.model_id, s.stage, s.entered_at, s.left_at,
 		s.actor, s.reason
 	FROM (
-		SELECT e.model_name, e.model_id, e.event,
-			(e.new_values OPERATOR(pg_catalog.->>) 'deployment_stage'::pg_catalog.text)::modelreg.deployment_stage AS stage,
-			e.at AS entered_at,
-			pg_catalog.lead(e.at) OVER (PARTITION BY e.model_key, e.model_id ORDER BY e.seq) AS left_at,
-			e.actor, e.reason
-		FROM modelreg.audit_event AS e
-		WHERE e.event OPERATOR(pg_catalog.=) ANY (ARRAY['register', 'stage', 'delete']::pg_catalog.text[])
+		SELECT t.*,
+			pg_catalog.lead(t.entered_at) OVER (PARTITION BY t.model_key, t.model_id ORDER BY t.seq) AS left_at
+		FROM (
+			SELECT e.model_key, e.seq, e.model_name, e.model_id, e.event,
+				(e.new_values OPERATOR(pg_catalog.->>) 'deployment_stage'::pg_catalog.text)::modelreg.deployment_stage AS stage,
+				-- not later than it left, if the clock was set back
+				pg_catalog.min(e.at) OVER (PARTITION BY e.model_key, e.model_id ORDER BY e.seq DESC) AS entered_at,
+				e.actor, e.reason
+			FROM modelreg.audit_event AS e
+			WHERE e.event OPERATOR(pg_catalog.=) ANY (ARRAY['register', 'stage', 'delete']::pg_catalog.text[])
+		) AS t
 	) AS s
 	WHERE s.event OPERATOR(pg_catalog.<>) 'delete'::pg_catalog.text;
 COMMENT ON VIEW modelreg.stage_history IS 'How long each version was in which stage, from the audit trail; deleted versions included.';

@@ -36,6 +36,120 @@ $$;
 COMMENT ON FUNCTION modelreg.unknown_settings() IS
 	'Settings modelreg.… that there are not, of this database, of roles and, where the caller may read these, in the configuration files; and where they are set.';
 
+-- What a clock that was ahead has left; a minute is nothing, on a replica say.
+CREATE FUNCTION modelreg.times_ahead()
+	RETURNS TABLE (problem text)
+	LANGUAGE sql STABLE PARALLEL RESTRICTED
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+	(SELECT format('version %s was registered at %s: call modelreg_correct_time', v.model_id, modelreg.utc_text(v.registered_at))
+	FROM modelreg.model_version AS v
+	WHERE v.registered_at > statement_timestamp() + interval '1 minute'
+	ORDER BY v.registered_at DESC, v.model_id DESC
+	LIMIT 5)
+	UNION ALL
+	-- any event of the present ends this
+	(SELECT DISTINCT format('the last event of model %s is of %s: until its next one, it counts as now', m.model_name, modelreg.utc_text(m.audit_at))
+	FROM modelreg.audit_event AS e
+	JOIN modelreg.model AS m ON m.model_key = e.model_key AND m.audit_at > statement_timestamp() + interval '1 minute'
+	WHERE e.at > statement_timestamp() + interval '1 minute'
+	ORDER BY 1
+	LIMIT 5)
+$$;
+COMMENT ON FUNCTION modelreg.times_ahead() IS
+	'Versions and models whose last time is yet to come, up to five of each, that the caller may see.';
+
+-- pg_cron shows everybody his own jobs only, and its settings to few.
+CREATE FUNCTION modelreg.check_cron()
+	RETURNS TABLE (item text, ok boolean, detail text)
+	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	cron text := modelreg.cron_function('schedule_in_database');
+	cron_schema text;
+	settings text;
+BEGIN
+	IF cron IS NULL THEN
+		RETURN QUERY VALUES
+			('pg_cron', true, 'not in this database: run CALL modelreg_cleanup() by other means, or see the hint of modelreg_schedule_cleanup()'),
+			('cleanup job', true, 'not known here: pg_cron is not in this database');
+		RETURN;
+	END IF;
+	SELECT n.nspname INTO cron_schema
+	FROM pg_extension AS e
+	JOIN pg_depend AS d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
+		AND d.deptype = 'e' AND d.classid = 'pg_class'::regclass
+	JOIN pg_class AS c ON c.oid = d.objid AND c.relname = 'job'
+	JOIN pg_namespace AS n ON n.oid = c.relnamespace
+	WHERE e.extname = 'pg_cron';
+
+	item := 'pg_cron';
+	IF NOT pg_has_role(current_user, 'pg_read_all_settings', 'USAGE') THEN
+		ok := true;
+		detail := 'installed in this database: modelreg_schedule_cleanup() makes the job; its settings are for superusers and pg_read_all_settings';
+	ELSE
+		SELECT string_agg(format('%s = %s', s.name, s.setting), ', ' ORDER BY s.name COLLATE "C") INTO settings
+		FROM pg_settings AS s
+		WHERE s.name IN ('cron.database_name', 'cron.host', 'cron.launch_active_jobs', 'cron.log_run', 'cron.timezone', 'cron.use_background_workers');
+		ok := settings IS NOT NULL
+			AND current_setting('cron.database_name', true) = current_database()
+			AND coalesce(current_setting('cron.launch_active_jobs', true), 'on') = 'on';
+		detail := CASE
+			WHEN settings IS NULL THEN 'not preloaded, so that no job runs: add pg_cron to shared_preload_libraries'
+			WHEN current_setting('cron.database_name', true) <> current_database()
+				THEN format('jobs of this database do not run, as pg_cron looks into another one (%s)', settings)
+			WHEN NOT ok THEN format('no job runs (%s)', settings)
+			ELSE format('installed in this database: modelreg_schedule_cleanup() makes the job (%s)', settings)
+		END;
+	END IF;
+	RETURN NEXT;
+
+	item := 'cleanup job';
+	IF NOT has_schema_privilege(cron_schema, 'USAGE')
+		OR NOT has_table_privilege(format('%I.job', cron_schema), 'SELECT')
+		OR NOT has_table_privilege(format('%I.job_run_details', cron_schema), 'SELECT')
+	THEN
+		RETURN QUERY VALUES (item, true, 'not known: the jobs of pg_cron are for those who may read them');
+		RETURN;
+	END IF;
+	RETURN QUERY EXECUTE format($query$
+		SELECT 'cleanup job', coalesce(bool_and(j.ok), true),
+			coalesce(string_agg(j.detail, '; ' ORDER BY j.jobid), 'there is none that you may see: modelreg_schedule_cleanup() makes one')
+		FROM (
+			SELECT r.jobid, r.active AND NOT r.is_late AND r.status IS DISTINCT FROM 'failed' AS ok,
+				format('%%s (%%s): ', coalesce(r.jobname, 'job ' || r.jobid), r.schedule)
+				|| CASE
+					WHEN NOT r.active THEN 'is not active'
+					WHEN r.status IS NULL THEN 'no run is recorded'
+					ELSE concat_ws(', ',
+						CASE r.status WHEN 'failed' THEN 'the last run failed: ' || modelreg.clip(r.return_message) ELSE 'the last run ' || r.status END,
+						modelreg.utc_text(r.run_at),
+						CASE WHEN r.is_late THEN 'which is long ago' END)
+				END AS detail
+			FROM (
+				SELECT j.*, d.status, d.return_message, d.run_at,
+					coalesce(d.run_at < statement_timestamp() - CASE
+						WHEN j.schedule ~ '^\s*\S+\s+\S+\s+\*\s+\*\s+\*\s*$' OR j.schedule ~* 'second|^\s*@(daily|midnight|hourly)' THEN interval '2 days'
+						WHEN j.schedule ~ '^\s*\S+\s+\S+\s+\*\s+\*\s+\S+\s*$' OR j.schedule ~* '^\s*@weekly' THEN interval '15 days'
+						WHEN j.schedule ~ '^\s*\S+\s+\S+\s+\S+\s+\*\s+\S+\s*$' OR j.schedule ~* '^\s*@monthly' THEN interval '63 days'
+						ELSE interval '750 days' END, false) AS is_late
+				FROM %1$I.job AS j
+				LEFT JOIN LATERAL (
+					SELECT x.status, x.return_message, coalesce(x.start_time, x.end_time) AS run_at
+					FROM %1$I.job_run_details AS x
+					WHERE x.jobid = j.jobid
+					ORDER BY x.runid DESC
+					LIMIT 1
+				) AS d ON true
+				WHERE j.database = current_database() AND j.command ~ 'modelreg_cleanup'
+			) AS r
+		) AS j$query$, cron_schema);
+END
+$$;
+COMMENT ON FUNCTION modelreg.check_cron() IS
+	'What modelreg_check says of pg_cron: whether it can run jobs, and how the last run of each cleanup job that the caller may see ended.';
+
 CREATE FUNCTION @extschema@.modelreg_check()
 	RETURNS TABLE (item text, ok boolean, detail text)
 	LANGUAGE sql STABLE PARALLEL RESTRICTED
@@ -105,6 +219,12 @@ CREATE FUNCTION @extschema@.modelreg_check()
 				AND p.proname = w.function_name
 				AND p.prolang = (SELECT l.oid FROM pg_language AS l WHERE l.lanname = 'c'))
 	UNION ALL
+	-- schema-diff tools propose to drop what they do not know
+	SELECT 'indexes and constraints', count(*) = 0,
+		coalesce(string_agg(format('%s: %s', d.problem, d.repair), '; ' ORDER BY d.problem COLLATE "C"),
+			'all are as installed')
+	FROM modelreg.definition_problems() AS d
+	UNION ALL
 	-- they run inside our functions with the rights of modelreg_owner
 	SELECT 'foreign triggers', count(*) = 0,
 		coalesce('triggers and rules that are not ours: ' || string_agg(f.identity, ', ' ORDER BY f.identity),
@@ -168,13 +288,63 @@ CREATE FUNCTION @extschema@.modelreg_check()
 		(3, 'modelreg_writer', 'modelreg_reader'), (4, 'modelreg_admin', 'modelreg_writer')) AS w (n, rolname, contains)
 	LEFT JOIN pg_roles AS r ON r.rolname = w.rolname
 	LEFT JOIN LATERAL (
-		SELECT string_agg(m.rolname, ', ' ORDER BY m.rolname) AS names
-		FROM pg_auth_members AS am
-		JOIN pg_roles AS m ON m.oid = am.member
-		WHERE am.roleid = r.oid
-			AND (w.rolname, m.rolname) NOT IN (('modelreg_reader', 'modelreg_writer'), ('modelreg_writer', 'modelreg_admin'))
+		WITH RECURSIVE member AS (
+			SELECT am.member, NULL::name AS through
+			FROM pg_auth_members AS am
+			JOIN pg_roles AS m ON m.oid = am.member
+			WHERE am.roleid = r.oid
+				AND (w.rolname, m.rolname) NOT IN (('modelreg_reader', 'modelreg_writer'), ('modelreg_writer', 'modelreg_admin'))
+			UNION
+			SELECT am.member, coalesce(b.through, g.rolname)
+			FROM member AS b
+			JOIN pg_roles AS g ON g.oid = b.member
+			JOIN pg_auth_members AS am ON am.roleid = b.member
+		)
+		SELECT string_agg(m.rolname
+			|| CASE WHEN m.rolsuper THEN ' (superuser)' WHEN m.rolcreaterole THEN ' (CREATEROLE)' ELSE '' END
+			|| coalesce(' through ' || b.through, ''), ', ' ORDER BY m.rolname, b.through) AS names
+		FROM member AS b
+		JOIN pg_roles AS m ON m.oid = b.member
 	) AS members ON true
 	ORDER BY w.n)
+	UNION ALL
+	-- before 16, CREATEROLE lets its holder grant himself any role but a superuser's
+	SELECT 'superusers', true,
+		'log in and are bound by no rule: ' || coalesce(string_agg(r.rolname, ', ' ORDER BY r.rolname) FILTER (WHERE r.rolsuper), 'nobody')
+			|| coalesce('; may grant themselves modelreg_admin: ' || string_agg(r.rolname, ', ' ORDER BY r.rolname) FILTER (WHERE NOT r.rolsuper), '')
+	FROM pg_roles AS r
+	WHERE r.rolcanlogin
+		AND (r.rolsuper OR r.rolcreaterole AND current_setting('server_version_num')::integer < 160000)
+	UNION ALL
+	-- Who may create triggers or objects of ours could have code run as modelreg_owner.
+	SELECT 'grants', coalesce(bool_and(g.ok), true),
+		coalesce('granted directly: ' || string_agg(g.what, '; ' ORDER BY g.what),
+			'nothing is granted but to the roles above')
+	FROM (
+		SELECT bool_and(a.privilege_type NOT IN ('TRIGGER', 'CREATE')) AS ok,
+			format('%s on %s to %s', string_agg(DISTINCT a.privilege_type, ', ' ORDER BY a.privilege_type), o.identity,
+				pg_get_userbyid(a.grantee)) AS what
+		FROM (
+			SELECT pg_describe_object(d.classid, d.objid, 0) AS identity,
+				coalesce(c.relacl, p.proacl, n.nspacl, t.typacl) AS acl,
+				coalesce(c.relowner, p.proowner, n.nspowner, t.typowner) AS owner
+			FROM pg_depend AS d
+			JOIN pg_extension AS e ON d.refclassid = 'pg_extension'::regclass AND e.oid = d.refobjid
+			LEFT JOIN pg_class AS c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
+			LEFT JOIN pg_proc AS p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid
+			LEFT JOIN pg_namespace AS n ON d.classid = 'pg_namespace'::regclass AND n.oid = d.objid
+			LEFT JOIN pg_type AS t ON d.classid = 'pg_type'::regclass AND t.oid = d.objid
+			WHERE e.extname = 'modelreg' AND d.deptype = 'e'
+			UNION ALL
+			SELECT pg_describe_object('pg_class'::regclass, t.attrelid, t.attnum), t.attacl, c.relowner
+			FROM pg_attribute AS t
+			JOIN pg_class AS c ON c.oid = t.attrelid
+			WHERE c.relnamespace = 'modelreg'::regnamespace
+		) AS o,
+			aclexplode(o.acl) AS a
+		WHERE a.grantee NOT IN (0, o.owner) AND pg_get_userbyid(a.grantee) NOT IN ('modelreg_owner', 'modelreg_reader', 'modelreg_writer', 'modelreg_admin')
+		GROUP BY o.identity, a.grantee
+	) AS g
 	UNION ALL
 	SELECT 'public', count(*) = 0,
 		coalesce('PUBLIC has rights on: ' || string_agg(x.identity, ', ' ORDER BY x.identity),
@@ -262,10 +432,12 @@ CREATE FUNCTION @extschema@.modelreg_check()
 	FROM pg_settings AS c
 	WHERE c.name = 'modelreg.compression'
 	UNION ALL
-	SELECT 'pg_cron', true,
-		CASE WHEN modelreg.cron_function('schedule_in_database') IS NOT NULL
-			THEN 'installed in this database: modelreg_schedule_cleanup() makes the job'
-			ELSE 'not in this database: run CALL modelreg_cleanup() by other means, or see the hint of modelreg_schedule_cleanup()' END
+	SELECT 'times', count(*) = 0,
+		coalesce('a clock was ahead: ' || string_agg(a.problem, '; ' ORDER BY a.problem COLLATE "C"),
+			'no version and no model is from the future')
+	FROM modelreg.times_ahead() AS a
+	UNION ALL
+	SELECT c.* FROM modelreg.check_cron() AS c
 $$;
 COMMENT ON FUNCTION @extschema@.modelreg_check() IS
-	'Is this installation sound: versions, preload, settings, triggers in their mode, owner, roles and their members, rights of PUBLIC, row-level security, logs that would swallow artifacts, compression, pg_cron.';
+	'Is this installation sound: versions, preload, settings, triggers in their mode, indexes and constraints, owner, roles and their members, direct grants, rights of PUBLIC, row-level security, logs that would swallow artifacts, compression, times in the future, pg_cron and how the last cleanup ended.';

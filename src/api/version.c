@@ -1,5 +1,5 @@
 /*
- * Changing versions: stage, metadata, deletion.
+ * Changing versions: stage, metadata, deletion, time.
  *
  * Each locks the model's row first, then the version's.  The functions decide
  * who may do it and check their arguments; the guard triggers hold the rules
@@ -14,6 +14,7 @@
 #include "base/call.h"
 #include "base/check.h"
 #include "base/compat.h"
+#include "life/correction.h"
 #include "life/move.h"
 #include "life/removal.h"
 #include "life/target.h"
@@ -22,6 +23,8 @@
 MR_WRITER_FUNCTION(modelreg_update_stage, update_stage, "move a model version");
 MR_WRITER_FUNCTION(modelreg_update, update_metadata, "edit a model version");
 MR_WRITER_FUNCTION(modelreg_delete, delete_version, "delete a model version");
+MR_ADMIN_FUNCTION(modelreg_correct_time, correct_time,
+				  "correct the time of a model version");
 
 
 static Datum
@@ -91,4 +94,23 @@ delete_version(FunctionCallInfo fcinfo)
 	mr_removal_delete(model_id, force ? MR_CAUSE_FORCE : MR_CAUSE_REQUEST);
 	mr_trail_release(&model);
 	PG_RETURN_VOID();
+}
+
+static Datum
+correct_time(FunctionCallInfo fcinfo)
+{
+	char	   *model_id = mr_arg_required_text(fcinfo, 0, "model_id");
+	TimestampTz registered_at;
+	MrModel		model;
+	MrVersion	version;
+
+	if (PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("registered_at must not be null")));
+	registered_at = PG_GETARG_TIMESTAMPTZ(1);
+	mr_trail_take_reason(mr_arg_text(fcinfo, 2));
+	mr_target_lock(model_id, &model, &version);
+	mr_correction_make(&model, &version, registered_at);
+	return mr_versions_row(model_id);
 }

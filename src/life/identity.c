@@ -1,6 +1,10 @@
 /*
  * Ids of versions, and the numbering of a model's versions.
  *
+ * The second in an id is the clock's, or that of the model's last id if the
+ * clock was set back since: no second is gone back to, or its suffixes would
+ * begin anew.
+ *
  * All counters lie in the model's row, which the caller has locked, and only
  * grow, so nothing is ever issued twice and an issue costs the same however
  * many versions there are.
@@ -14,9 +18,6 @@
 #include "base/semver.h"
 #include "life/identity.h"
 
-/* Length of "_YYYYMMDD_HHMMSS" */
-#define STAMP_LENGTH 16
-
 static bool same_second(TimestampTz a, TimestampTz b);
 
 /*
@@ -26,6 +27,7 @@ static bool same_second(TimestampTz a, TimestampTz b);
 char *
 mr_identity_issue(MrModel *model, TimestampTz registered_at)
 {
+	TimestampTz issued_at = Max(registered_at, model->last_registered_at);
 	struct pg_tm tm;
 	fsec_t		fsec;
 
@@ -36,16 +38,16 @@ mr_identity_issue(MrModel *model, TimestampTz registered_at)
 		mr_models_raise_damaged(model, "last_id_suffix");
 
 	/* without a zone, the stored value is taken for what it is: UTC */
-	if (timestamp2tm(registered_at, NULL, &tm, &fsec, NULL, NULL) != 0)
+	if (timestamp2tm(issued_at, NULL, &tm, &fsec, NULL, NULL) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
 				 errmsg("timestamp out of range")));
 
-	if (same_second(registered_at, model->last_registered_at))
+	if (same_second(issued_at, model->last_registered_at))
 		model->last_id_suffix++;
 	else
 		model->last_id_suffix = 1;
-	model->last_registered_at = registered_at;
+	model->last_registered_at = issued_at;
 	model->last_version_number++;
 
 	if (model->last_id_suffix == 1)
@@ -92,21 +94,17 @@ mr_identity_version(MrModel *model, const char *version)
 
 /*
  * Called when a model takes its name, by creation or by rename: an earlier
- * model of that name may have issued ids in this very second.
+ * model of that name may have issued ids in this very second, or in one that
+ * the clock has yet to reach.
  */
 void
 mr_identity_adopt(MrModel *model)
 {
 	TimestampTz issued_at;
-	char	   *model_id;
-	int			suffix = 1;
-	size_t		plain_length = strlen(model->name) + STAMP_LENGTH;
+	int			suffix;
 
-	if (!mr_models_last_issued(model->name, &issued_at, &model_id))
+	if (!mr_models_last_issued(model, &issued_at, &suffix))
 		return;
-	if (strlen(model_id) > plain_length)
-		suffix = atoi(model_id + plain_length + 1);
-
 	if (same_second(issued_at, model->last_registered_at))
 		model->last_id_suffix = Max(model->last_id_suffix, suffix);
 	else if (issued_at > model->last_registered_at)

@@ -8,7 +8,8 @@
 
 /*
  * Up to limit artifacts that were not verified since, those that never were
- * first, then the least recently verified; only what the actor may see.
+ * first, or as a wrong clock says will be, then the least recently verified;
+ * only what the actor may see.
  * Returns how many.
  */
 uint64
@@ -18,7 +19,9 @@ mr_artifact_checks_due(TimestampTz since, int limit, MrDue **due)
 		"SELECT a.sha256, a.artifact_size FROM modelreg.artifact AS a"
 		" LEFT JOIN modelreg.artifact_check AS c ON c.sha256 = a.sha256"
 		" WHERE c.verified_at IS NULL OR c.verified_at < $1"
-		" ORDER BY c.verified_at NULLS FIRST, a.content LIMIT $2"
+		" OR c.verified_at > clock_timestamp()"
+		" ORDER BY CASE WHEN c.verified_at <= clock_timestamp()"
+		" THEN c.verified_at END NULLS FIRST, a.content LIMIT $2"
 	};
 	MrRows		rows = mr_sql_query(&statement, MR_SIGHT_CALLER,
 									MR_VALUES(mr_value_time(since),

@@ -192,10 +192,10 @@ mr_events_client(const char *application_name)
  * caller holds the chain's advisory lock.
  */
 bool
-mr_events_registry_head(int64 *seq, TimestampTz *at, uint8 *hash)
+mr_events_registry_head(int64 *seq, uint8 *hash)
 {
 	static MrStatement statement = {
-		"SELECT seq, at, hash FROM modelreg.audit_event"
+		"SELECT seq, hash FROM modelreg.audit_event"
 		" WHERE model_key = $1 ORDER BY seq DESC LIMIT 1"
 	};
 	pg_uuid_t	nil = MR_UUID_NIL;
@@ -206,8 +206,7 @@ mr_events_registry_head(int64 *seq, TimestampTz *at, uint8 *hash)
 	if (!mr_sql_next(&rows))
 		return false;
 	*seq = mr_sql_int8(&rows, 1);
-	*at = mr_sql_time(&rows, 2);
-	if (!mr_digest_from_datum(mr_sql_datum(&rows, 3, &isnull), hash))
+	if (!mr_digest_from_datum(mr_sql_datum(&rows, 2, &isnull), hash))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("hash of an audit event has an unexpected length"),

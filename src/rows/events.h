@@ -31,8 +31,7 @@ extern void mr_events_insert(const MrEventRow *row, uint8 *hash);
 extern void mr_events_add_to_digest(MrDigest *digest, const MrEventRow *row,
 									int format, uint64 xid);
 extern Datum mr_events_client(const char *application_name);
-extern bool mr_events_registry_head(int64 *seq, TimestampTz *at,
-									uint8 *hash);
+extern bool mr_events_registry_head(int64 *seq, uint8 *hash);
 extern Datum mr_events_deletion_values(const char *cause, bool forced);
 extern Datum mr_events_cleanup_values(int64 versions, int64 artifacts,
 									  int64 uploads, bool forced,

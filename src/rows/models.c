@@ -3,6 +3,9 @@
  */
 #include "postgres.h"
 
+#include "datatype/timestamp.h"
+#include "pgtime.h"
+
 #include "base/call.h"
 #include "base/compat.h"
 #include "base/guc.h"
@@ -339,26 +342,38 @@ mr_models_has_versions(const pg_uuid_t *key)
 }
 
 /*
- * The last id ever issued under the name, by this model or an earlier one,
- * and when; false if none was.  A transaction snapshot may be too old to show
- * a model that came and went since, so it does not count here.
+ * The last id ever issued under the model's name, by it or an earlier one: its
+ * second, and its number in that second; false if none was.  A transaction
+ * snapshot may be too old to show a model that came and went since, so it does
+ * not count here.
  */
 bool
-mr_models_last_issued(const char *name, TimestampTz *at, char **model_id)
+mr_models_last_issued(const MrModel *model, TimestampTz *second, int *suffix)
 {
 	static MrStatement statement = {
-		"SELECT at, model_id FROM modelreg.audit_event"
-		" WHERE model_name = $1 AND event = 'register'"
-		" ORDER BY at DESC, seq DESC LIMIT 1"
+		"SELECT modelreg.issue_rank(model_name, model_id)"
+		" FROM modelreg.audit_event WHERE model_name = $1"
+		" AND modelreg.issue_rank(model_name, model_id) IS NOT NULL"
+		" ORDER BY modelreg.issue_rank(model_name, model_id) DESC LIMIT 1"
 	};
-	MrRows		rows = mr_sql_query(&statement, MR_SIGHT_PRESENT,
-									MR_VALUES(mr_value_text(name)));
+	char	   *rank = mr_sql_query_text(&statement, MR_SIGHT_PRESENT,
+										 MR_VALUES(mr_value_text(model->name)));
+	struct pg_tm tm = {0};
+	int			utc = 0;
 
-	if (!mr_sql_next(&rows))
+	if (rank == NULL)
 		return false;
-	*at = mr_sql_time(&rows, 1);
-	*model_id = mr_sql_text(&rows, 2);
-	mr_sql_end(&rows);
+	if (sscanf(rank, "%4d%2d%2d_%2d%2d%2d %d", &tm.tm_year, &tm.tm_mon,
+			   &tm.tm_mday, &tm.tm_hour, &tm.tm_min, &tm.tm_sec,
+			   suffix) != 7 ||
+		tm.tm_mon < 1 || tm.tm_mon > MONTHS_PER_YEAR ||
+		tm.tm_mday < 1 || tm.tm_mday > 31 ||
+		tm2timestamp(&tm, 0, &utc, second) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("an id of model \"%s\" in the audit trail is damaged",
+						model->name),
+				 errhint("Run modelreg_audit_verify().")));
 	return true;
 }
 

@@ -90,8 +90,8 @@ extern void mr_models_delete(const pg_uuid_t *key);
 extern void mr_models_advance(MrModel *model);
 extern void mr_models_spread(const pg_uuid_t *key);
 extern bool mr_models_has_versions(const pg_uuid_t *key);
-extern bool mr_models_last_issued(const char *name, TimestampTz *at,
-								  char **model_id);
+extern bool mr_models_last_issued(const MrModel *model, TimestampTz *second,
+								  int *suffix);
 extern Datum mr_models_row(const pg_uuid_t *key);
 extern bool mr_models_changes(HeapTuple old_row, HeapTuple new_row,
 							  TupleDesc desc, Datum *old_values,

@@ -17,6 +17,7 @@ static MrStatement snapshot_statement = {
 };
 
 static NullableDatum visible_ids(const pg_uuid_t *model_key);
+static bool read_version(MrRows rows, MrVersion *version);
 static bool query_version(MrStatement *statement, MrSight sight,
 						  const char *model_id, MrVersion *version);
 static uint64 read_ids(MrRows rows, char ***model_ids);
@@ -38,6 +39,12 @@ mr_versions_from_row(HeapTuple tuple, TupleDesc desc, MrVersion *version)
 	version->model_name = mr_tuple_text(tuple, desc, "model_name");
 	version->model_type = mr_tuple_text(tuple, desc, "model_type");
 	version->version = mr_tuple_text(tuple, desc, "version");
+	value = mr_tuple_datum(tuple, desc, "version_number");
+	version->version_number = DatumGetInt32(value);
+	value = mr_tuple_datum(tuple, desc, "created_at");
+	version->created_at = DatumGetTimestampTz(value);
+	value = mr_tuple_datum(tuple, desc, "registered_at");
+	version->registered_at = DatumGetTimestampTz(value);
 	(void) mr_tuple_datum(tuple, desc, "deployment_stage");
 	if (!mr_stage_lookup(SPI_getvalue(tuple, desc,
 									  SPI_fnumber(desc, "deployment_stage")),
@@ -299,6 +306,109 @@ mr_versions_of_owner(const pg_uuid_t *model_key, const char *owner,
 					model_ids);
 }
 
+/*
+ * Lowers the time of a registration, and with it created_at, where the
+ * registration took the one for the other.
+ */
+void
+mr_versions_lower_registered_at(const char *model_id,
+								TimestampTz registered_at)
+{
+	static MrStatement statement = {
+		"UPDATE modelreg.model_version SET registered_at = $2,"
+		" created_at = CASE WHEN created_at = registered_at THEN $2"
+		" ELSE created_at END"
+		" WHERE model_id = $1"
+	};
+
+	mr_sql_run(&statement, MR_SIGHT_LATEST,
+			   MR_VALUES(mr_value_text(model_id),
+						 mr_value_time(registered_at)));
+}
+
+/*
+ * When the model's next version was registered; DT_NOEND if there is none.
+ */
+TimestampTz
+mr_versions_next_registered_at(const MrVersion *version)
+{
+	static MrStatement statement = {
+		"SELECT registered_at FROM modelreg.model_version"
+		" WHERE model_key = $1 AND version_number > $2"
+		" ORDER BY version_number LIMIT 1"
+	};
+	const MrVersion *v = version;
+	MrRows		rows = mr_sql_query(&statement, MR_SIGHT_LATEST,
+									MR_VALUES(mr_value_uuid(&v->model_key),
+											  mr_value_int4(v->version_number)));
+	TimestampTz next;
+
+	if (!mr_sql_next(&rows))
+		return DT_NOEND;
+	next = mr_sql_time(&rows, 1);
+	mr_sql_end(&rows);
+	return next;
+}
+
+/*
+ * The model's last version before that number; false if there is none.
+ */
+bool
+mr_versions_get_before(const pg_uuid_t *model_key, int version_number,
+					   MrVersion *version)
+{
+	static MrStatement statement = {
+		"SELECT * FROM modelreg.model_version"
+		" WHERE model_key = $1 AND version_number < $2"
+		" ORDER BY version_number DESC LIMIT 1"
+	};
+
+	MrRows		rows = mr_sql_query(&statement, MR_SIGHT_LATEST,
+									MR_VALUES(mr_value_uuid(model_key),
+											  mr_value_int4(version_number)));
+
+	return read_version(rows, version);
+}
+
+/*
+ * Narrows the times between which the version was registered: not later than any event of
+ * the model after it, nor than latest; and of the events before it, and the
+ * versions, not earlier than the last one that says nothing else than that, nor
+ * than earliest.
+ */
+void
+mr_versions_time_bounds(const MrVersion *version, TimestampTz *earliest,
+						TimestampTz *latest)
+{
+	static MrStatement statement = {
+		"WITH registration AS ("
+		" SELECT seq FROM modelreg.audit_event"
+		" WHERE model_id = $1 AND model_key = $2 AND event = 'register'"
+		"), upper AS ("
+		" SELECT least($4, (SELECT min(e.at) FROM modelreg.audit_event AS e,"
+		" registration AS r WHERE e.model_key = $2 AND e.seq > r.seq)) AS at"
+		") SELECT greatest($5,"
+		" (SELECT max(e.at) FROM modelreg.audit_event AS e, registration AS r"
+		" WHERE e.model_key = $2 AND e.seq < r.seq AND e.at <= upper.at),"
+		" (SELECT v.registered_at + interval '1 microsecond'"
+		" FROM modelreg.model_version AS v WHERE v.model_key = $2"
+		" AND v.version_number < $3 AND v.registered_at < upper.at"
+		" ORDER BY v.version_number DESC LIMIT 1)), upper.at FROM upper"
+	};
+	const MrVersion *v = version;
+	MrRows		rows = mr_sql_query(&statement, MR_SIGHT_LATEST,
+									MR_VALUES(mr_value_text(v->model_id),
+											  mr_value_uuid(&v->model_key),
+											  mr_value_int4(v->version_number),
+											  mr_value_time(*latest),
+											  mr_value_time(*earliest)));
+
+	(void) mr_sql_next(&rows);
+	*earliest = mr_sql_time(&rows, 1);
+	*latest = mr_sql_time(&rows, 2);
+	mr_sql_end(&rows);
+}
+
 void
 mr_versions_delete(const char *model_id)
 {
@@ -422,6 +532,9 @@ mr_versions_column(const char *column)
 		return MR_COLUMN_COPY;
 	if (strcmp(column, "owner") == 0)
 		return MR_COLUMN_OWNER;
+	if (strcmp(column, "registered_at") == 0 ||
+		strcmp(column, "created_at") == 0)
+		return MR_COLUMN_TIME;
 	if (strcmp(column, "performance_metrics") == 0)
 		return MR_COLUMN_METRICS;
 	if (strcmp(column, "tags") == 0)
@@ -506,9 +619,17 @@ static bool
 query_version(MrStatement *statement, MrSight sight, const char *model_id,
 			  MrVersion *version)
 {
-	MrRows		rows = mr_sql_query(statement, sight,
-									MR_VALUES(mr_value_text(model_id)));
+	return read_version(mr_sql_query(statement, sight,
+									 MR_VALUES(mr_value_text(model_id))),
+						version);
+}
 
+/*
+ * The first row, if there is one, which ends the rows.
+ */
+static bool
+read_version(MrRows rows, MrVersion *version)
+{
 	if (!mr_sql_next(&rows))
 		return false;
 	mr_versions_from_row(rows.row, rows.desc, version);

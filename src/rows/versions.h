@@ -22,6 +22,9 @@ typedef struct MrVersion
 	char	   *model_name;		/* name of that */
 	char	   *model_type;		/* type */
 	char	   *version;		/* SemVer */
+	int			version_number; /* within the model */
+	TimestampTz created_at;		/* when it was trained */
+	TimestampTz registered_at;	/* when it was registered */
 	MrStage		stage;			/* present stage */
 	MrRoleRef	owner;			/* whose it is */
 	char	   *checksum;		/* SHA-256, hexadecimal */
@@ -68,6 +71,7 @@ typedef enum MrVersionColumn
 	MR_COLUMN_DEPLOYED_AT,		/* deployed_at */
 	MR_COLUMN_COPY,				/* guarded copy of a column of the model */
 	MR_COLUMN_OWNER,			/* owner */
+	MR_COLUMN_TIME,				/* registered_at, created_at */
 	MR_COLUMN_METRICS,			/* performance_metrics */
 	MR_COLUMN_TAGS,				/* tags */
 	MR_COLUMN_NOTES,			/* notes */
@@ -96,6 +100,14 @@ extern uint64 mr_versions_models_of_owner(const char *owner,
 										  pg_uuid_t **model_keys);
 extern uint64 mr_versions_of_owner(const pg_uuid_t *model_key,
 								   const char *owner, char ***model_ids);
+extern void mr_versions_lower_registered_at(const char *model_id,
+											TimestampTz registered_at);
+extern TimestampTz mr_versions_next_registered_at(const MrVersion *version);
+extern bool mr_versions_get_before(const pg_uuid_t *model_key,
+								   int version_number, MrVersion *version);
+extern void mr_versions_time_bounds(const MrVersion *version,
+									TimestampTz *earliest,
+									TimestampTz *latest);
 extern void mr_versions_delete(const char *model_id);
 extern Datum mr_versions_row(const char *model_id);
 pg_noreturn extern void mr_versions_raise_unknown(const char *model_id);

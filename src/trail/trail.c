@@ -44,21 +44,6 @@ mr_trail_take_reason(const char *reason)
 }
 
 /*
- * The time of the next event of a locked model: now, but always after the
- * event before, whatever the clock does.
- */
-TimestampTz
-mr_trail_time(const MrModel *model)
-{
-	TimestampTz now = GetCurrentTimestamp();
-	TimestampTz earliest = Max(model->audit_at, model->last_registered_at);
-
-	if (!TIMESTAMP_IS_NOBEGIN(earliest) && now <= earliest)
-		now = earliest + 1;
-	return now;
-}
-
-/*
  * From now on the events of this model, which the caller has locked and just
  * read, go to the chain with its head in memory, the recorder triggers' too:
  * the row is written once, by mr_trail_release, and not for each of a thousand
@@ -83,12 +68,13 @@ mr_trail_release(MrModel *model)
 
 /*
  * Appends to the chain of a locked model, in memory; the caller writes the row
- * with mr_trail_release or mr_models_advance, unless it is being deleted.
+ * with mr_trail_release or mr_models_advance, unless it is being deleted.  The
+ * time is the clock's, which may have been set back: the order is that of seq.
  */
 void
 mr_trail_append(MrModel *model, const MrEvent *event)
 {
-	model->audit_at = event->at ? event->at : mr_trail_time(model);
+	model->audit_at = event->at ? event->at : GetCurrentTimestamp();
 	model->audit_seq++;
 	append_event(&model->key, model->name, model->audit_seq, model->audit_at,
 				 model->audit_hash, event);
@@ -128,14 +114,11 @@ mr_trail_append_registry(const MrEvent *event)
 {
 	pg_uuid_t	nil = MR_UUID_NIL;
 	int64		seq = 0;
-	TimestampTz at = GetCurrentTimestamp();
-	TimestampTz last;
 	uint8		hash[MR_SHA256_LEN] = {0};
 
 	mr_trail_lock_registry();
-	if (mr_events_registry_head(&seq, &last, hash))
-		at = Max(at, last + 1);
-	append_event(&nil, NULL, seq + 1, at, hash, event);
+	(void) mr_events_registry_head(&seq, hash);
+	append_event(&nil, NULL, seq + 1, GetCurrentTimestamp(), hash, event);
 }
 
 /*

@@ -21,7 +21,6 @@ typedef struct MrEvent
 } MrEvent;
 
 extern void mr_trail_take_reason(const char *reason);
-extern TimestampTz mr_trail_time(const MrModel *model);
 extern void mr_trail_hold(MrModel *model);
 extern void mr_trail_release(MrModel *model);
 extern void mr_trail_append(MrModel *model, const MrEvent *event);

@@ -172,8 +172,8 @@ check_model_counters(const MrModel *before, const MrModel *after)
 		(after->last_registered_at == before->last_registered_at &&
 		 after->last_id_suffix < before->last_id_suffix) ||
 		after->audit_seq < before->audit_seq ||
-		after->audit_at < before->audit_at ||
-		(after->audit_seq == before->audit_seq && !same_hash) ||
+		(after->audit_seq == before->audit_seq &&
+		 (!same_hash || after->audit_at != before->audit_at)) ||
 		(before->highest_version != NULL && !same_highest &&
 		 (after->highest_version == NULL ||
 		  !mr_semver_valid(before->highest_version) ||

@@ -17,6 +17,7 @@
 #include "base/check.h"
 #include "base/compat.h"
 #include "base/tuple.h"
+#include "life/correction.h"
 #include "life/move.h"
 #include "life/removal.h"
 #include "life/target.h"
@@ -35,9 +36,10 @@ static bool check_version_column(MrVersionColumn kind, const char *column,
 								 HeapTuple row, TupleDesc desc, int attno);
 static Datum check_version_metrics(FunctionCallInfo fcinfo);
 static void check_version_author(TriggerData *trigger, bool stage_changed,
-								 bool metadata_changed);
+								 bool metadata_changed, bool times_changed);
 static Datum check_version_move(FunctionCallInfo fcinfo);
 static Datum check_version_copies(FunctionCallInfo fcinfo);
+static Datum check_version_times(FunctionCallInfo fcinfo);
 
 /*
  * Row trigger on modelreg.model_version.
@@ -94,6 +96,7 @@ check_version_update(FunctionCallInfo fcinfo)
 	bool		stage_changed = false;
 	bool		deployed_at_changed = false;
 	bool		copies_changed = false;
+	bool		times_changed = false;
 	bool		metadata_changed = false;
 	bool		metrics_emptied = false;
 
@@ -123,6 +126,9 @@ check_version_update(FunctionCallInfo fcinfo)
 			case MR_COLUMN_COPY:
 				copies_changed = true;
 				break;
+			case MR_COLUMN_TIME:
+				times_changed = true;
+				break;
 			default:
 				if (check_version_column(mr_versions_column(column), column,
 										 new_row,
@@ -138,8 +144,10 @@ check_version_update(FunctionCallInfo fcinfo)
 	if (deployed_at_changed && !stage_changed)
 		mr_guard_refuse("deployed_at of a model version",
 						"changed without a stage move");
-	if (!mr_guard_trusts(trigger) && (stage_changed || metadata_changed))
-		check_version_author(trigger, stage_changed, metadata_changed);
+	if (!mr_guard_trusts(trigger) &&
+		(stage_changed || metadata_changed || times_changed))
+		check_version_author(trigger, stage_changed, metadata_changed,
+							 times_changed);
 
 	/*
 	 * A subscriber does not judge again what the publisher let pass: changes
@@ -151,6 +159,8 @@ check_version_update(FunctionCallInfo fcinfo)
 		mr_call_with_rights(fcinfo, check_version_move);
 	if (copies_changed)
 		mr_call_with_rights(fcinfo, check_version_copies);
+	if (times_changed)
+		mr_call_with_rights(fcinfo, check_version_times);
 	if (metrics_emptied)
 		mr_call_with_rights(fcinfo, check_version_metrics);
 }
@@ -205,7 +215,7 @@ check_version_metrics(FunctionCallInfo fcinfo)
  */
 static void
 check_version_author(TriggerData *trigger, bool stage_changed,
-					 bool metadata_changed)
+					 bool metadata_changed, bool times_changed)
 {
 	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
 	MrVersion	before;
@@ -217,6 +227,9 @@ check_version_author(TriggerData *trigger, bool stage_changed,
 		mr_target_require_editor(&before, "edit model version");
 	if (stage_changed)
 		mr_move_require_mover(&before, after.stage);
+	if (times_changed)
+		mr_actor_require(MR_ROLE_ADMIN, "correct the time of model version",
+						 before.model_id);
 }
 
 static Datum
@@ -252,6 +265,28 @@ check_version_copies(FunctionCallInfo fcinfo)
 		model.exclusive_production != after.exclusive_production)
 		mr_guard_refuse("copies of the model's columns in a model version",
 						"changed to what the model does not say");
+	return (Datum) 0;
+}
+
+/*
+ * The time of a registration is corrected where it is evidently wrong, and
+ * with it created_at, if that was the same.
+ */
+static Datum
+check_version_times(FunctionCallInfo fcinfo)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
+	MrVersion	before;
+	MrVersion	after;
+
+	mr_versions_from_row(trigger->tg_trigtuple, desc, &before);
+	mr_versions_from_row(trigger->tg_newtuple, desc, &after);
+	if (before.created_at != after.created_at &&
+		(before.created_at != before.registered_at ||
+		 after.created_at != after.registered_at))
+		mr_guard_refuse("created_at of a model version", "changed");
+	mr_correction_check(&before, &after);
 	return (Datum) 0;
 }
 

@@ -67,7 +67,12 @@ record_version(FunctionCallInfo fcinfo)
 								 &event.new_values.value))
 			return PointerGetDatum(NULL);
 		mr_versions_from_row(trigger->tg_newtuple, desc, &after);
-		event.event = before.stage != after.stage ? "stage" : "update";
+		if (before.stage != after.stage)
+			event.event = "stage";
+		else if (before.registered_at != after.registered_at)
+			event.event = "correct_time";
+		else
+			event.event = "update";
 		event.stage = mr_stage_name(after.stage);
 	}
 	mr_trail_append_by_key(&before.model_key, &event);

@@ -40,7 +40,7 @@ SELECT set_eq($$
 		('artifact_chunk_chunk_idx', 'CREATE INDEX artifact_chunk_chunk_idx ON modelreg.artifact_chunk USING btree (chunk)'),
 		('audit_event_at_idx', 'CREATE INDEX audit_event_at_idx ON modelreg.audit_event USING brin (at)'),
 		('audit_event_model_id_idx', 'CREATE INDEX audit_event_model_id_idx ON modelreg.audit_event USING btree (model_id, seq)'),
-		('audit_event_model_name_idx', 'CREATE INDEX audit_event_model_name_idx ON modelreg.audit_event USING btree (model_name, at)'),
+		('audit_event_issue_idx', 'CREATE INDEX audit_event_issue_idx ON modelreg.audit_event USING btree (model_name, modelreg.issue_rank(model_name, model_id))'),
 		('chunk_xxh3_idx', 'CREATE INDEX chunk_xxh3_idx ON modelreg.chunk USING btree (xxh3)'),
 		('model_alias_model_id_idx', 'CREATE INDEX model_alias_model_id_idx ON modelreg.model_alias USING btree (model_id)'),
 		('version_file_sha256_idx', 'CREATE INDEX version_file_sha256_idx ON modelreg.version_file USING btree (sha256)'),

@@ -9,7 +9,7 @@
 -- All is well here, but for what the server's configuration says
 SET log_parameter_max_length = 0;
 SET log_parameter_max_length_on_error = 0;
-SELECT item, ok, CASE WHEN item NOT IN ('preload', 'version') THEN detail END AS detail FROM modelreg_check() WHERE item <> 'auto_explain' ORDER BY item COLLATE "C";
+SELECT item, ok, CASE WHEN item NOT IN ('preload', 'superusers', 'version') THEN detail END AS detail FROM modelreg_check() WHERE item <> 'auto_explain' ORDER BY item COLLATE "C";
 
 -- What the check says otherwise after the statements, which are undone
 CREATE FUNCTION checked(VARIADIC statements text[]) RETURNS text
@@ -97,6 +97,12 @@ SELECT checked('ALTER ROLE modelreg_reader BYPASSRLS');
 SELECT checked('ALTER ROLE modelreg_admin SUPERUSER');
 SELECT checked('GRANT modelreg_owner TO regress_modelreg_admin');
 SELECT checked('GRANT modelreg_admin TO regress_modelreg_writer');
+-- members of members, and what they may besides
+SELECT checked('CREATE ROLE regress_modelreg_team IN ROLE modelreg_admin', 'GRANT regress_modelreg_team TO regress_modelreg_reader, regress_modelreg_nobody',
+	'ALTER ROLE regress_modelreg_reader SUPERUSER', 'GRANT regress_modelreg_nobody TO regress_modelreg_writer') LIKE
+	'%role modelreg_admin ok: members: regress_modelreg_admin, regress_modelreg_nobody through regress_modelreg_team, regress_modelreg_reader (superuser) through regress_modelreg_team, regress_modelreg_team, regress_modelreg_writer through regress_modelreg_team;%superusers ok: %regress_modelreg_reader%' AS seen;
+SELECT checked('ALTER ROLE regress_modelreg_nobody CREATEROLE') ~ CASE WHEN current_setting('server_version_num')::integer < 160000
+	THEN '^superusers ok: .*; may grant themselves modelreg_admin: regress_modelreg_nobody$' ELSE '^no change$' END AS seen;
 SELECT checked('REVOKE modelreg_reader FROM regress_modelreg_reader');
 SELECT checked('ALTER ROLE modelreg_admin NOINHERIT') LIKE '%role modelreg_admin NOT OK%' AS seen;
 SELECT checked('REVOKE modelreg_reader FROM modelreg_writer') LIKE '%role modelreg_writer NOT OK%' AS seen;
@@ -107,7 +113,13 @@ SELECT checked('GRANT SELECT (notes) ON modelreg.model_version TO PUBLIC') LIKE 
 SELECT checked('GRANT USAGE ON SCHEMA modelreg TO PUBLIC');
 SELECT checked('GRANT EXECUTE ON FUNCTION modelreg_update_stage TO PUBLIC', 'GRANT EXECUTE ON PROCEDURE modelreg_cleanup TO PUBLIC');
 SELECT checked('GRANT EXECUTE ON FUNCTION modelreg.record_version TO PUBLIC');
+
+-- Rights that did not come by the roles
 SELECT checked('GRANT SELECT ON modelreg.model_version TO regress_modelreg_nobody');
+SELECT checked('GRANT SELECT (model_id), UPDATE (notes) ON modelreg.model_version TO regress_modelreg_nobody', 'GRANT EXECUTE ON FUNCTION modelreg_list TO regress_modelreg_nobody',
+	'GRANT USAGE ON SCHEMA modelreg TO regress_modelreg_nobody', 'GRANT USAGE ON TYPE modelreg.deployment_stage TO regress_modelreg_nobody');
+SELECT checked('GRANT TRIGGER ON modelreg.model TO regress_modelreg_nobody');
+SELECT checked('GRANT CREATE ON SCHEMA modelreg TO regress_modelreg_nobody');
 
 -- Logs that would take up artifacts
 SELECT checked('SET LOCAL log_parameter_max_length = -1');

@@ -26,6 +26,7 @@ INSERT INTO call VALUES
 	('modelreg_update', ARRAY['$id', '''n''', '''{t}''', '''{"f1": 1}''', '''r''', '''{"p": 1}''']),
 	('modelreg_reassign', ARRAY['current_user::text', 'current_user::text', '''r''']),
 	('modelreg.role_ref_agrees', ARRAY['''x''', '''x''', '''1/2''']),
+	('modelreg_correct_time', ARRAY['$id', 'now()', '''r''']),
 	('modelreg_set_alias', ARRAY['$id', '''a''', '''r''']),
 	('modelreg_drop_alias', ARRAY['''m''', '''a''', '''r''']),
 	('modelreg_resolve', ARRAY['''m''', '''a''']),

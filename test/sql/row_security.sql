@@ -113,6 +113,7 @@ INSERT INTO question VALUES
 	('SELECT modelreg_update_stage(VERSION, ''production'')'), ('SELECT modelreg_update_stage(VERSION, ''staging'')'),
 	('SELECT modelreg_update(VERSION, notes => ''x'')'), ('SELECT modelreg_update(VERSION)'),
 	('SELECT modelreg_delete(VERSION)'), ('SELECT modelreg_delete(VERSION, true)'),
+	('SELECT modelreg_correct_time(VERSION, now())'),
 	('SELECT modelreg_set_alias(VERSION, ''champion'')'), ('SELECT modelreg_drop_alias(MODEL, ''champion'')'),
 	('SELECT modelreg_update_model(MODEL, max_versions => 1)'), ('SELECT modelreg_rename_model(MODEL, ''regress_modelreg_blue/x'')'),
 	('SELECT modelreg_delete_model(MODEL)'), ('SELECT modelreg_delete_model(MODEL, true)'),
