@@ -61,6 +61,6 @@ take_digits(const char **text, int at_least, int at_most)
 {
 	size_t		length = strspn(*text, "0123456789");
 
-	*text = *text + length;
+	*text = *text +length;
 	return length >= at_least && length <= at_most;
 }
