@@ -16,12 +16,13 @@ BEGIN
 			AND e.extname OPERATOR(pg_catalog.=) 'modelreg'::pg_catalog.name
 			AND d.deptype OPERATOR(pg_catalog.=) 'e'::pg_catalog."char"
 			AND i.type OPERATOR(pg_catalog.=) ANY (ARRAY['schema', 'table', 'view', 'type', 'function', 'procedure', 'aggregate', 'operator', 'operator class', 'operator family']::pg_catalog.text[])
-			-- the row types of tables and views follow these
+			-- row types and array types follow what they belong to
 			AND NOT EXISTS (
 				SELECT FROM pg_catalog.pg_type AS t
 				WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_type'::pg_catalog.regclass
 					AND t.oid OPERATOR(pg_catalog.=) d.objid
-					AND t.typtype OPERATOR(pg_catalog.=) 'c'::pg_catalog."char")
+					AND (t.typtype OPERATOR(pg_catalog.=) 'c'::pg_catalog."char"
+						 OR t.typelem OPERATOR(pg_catalog.<>) 0::pg_catalog.oid))
 	LOOP
 		EXECUTE pg_catalog.format('ALTER %s %s OWNER TO modelreg_owner',
 								  pg_catalog.upper(member.type COLLATE pg_catalog."C"), member.identity);

@@ -45,8 +45,12 @@ mr_role_ref_from_role(Oid role, MrRoleRef *ref)
 void
 mr_role_ref_from_name(const char *name, MrRoleRef *ref)
 {
-	set_name(ref, name, strlen(name));
-	ref->role = get_role_oid(ref->name, true);
+	char	   *clipped = pnstrdup(name, pg_mbcliplen(name, strlen(name),
+												  NAMEDATALEN - 1));
+
+	ref->role = get_role_oid(clipped, true);
+	set_name(ref, clipped, strlen(clipped));
+	pfree(clipped);
 }
 
 /*

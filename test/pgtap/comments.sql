@@ -16,7 +16,7 @@ SELECT is_empty($$
 	WHERE COALESCE(obj_description(d.objid, d.classid::regclass::text::name), '') = ''
 		-- row types and array types have the comment of what they belong to
 		AND NOT EXISTS (SELECT FROM pg_type AS t
-			WHERE d.classid = 'pg_type'::regclass AND t.oid = d.objid AND t.typtype = 'c')
+			WHERE d.classid = 'pg_type'::regclass AND t.oid = d.objid AND (t.typtype = 'c' OR t.typelem <> 0))
 	$$, 'every table, view, type, function, operator, cast and the schema has a comment');
 
 SELECT is_empty($$

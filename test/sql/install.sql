@@ -24,7 +24,7 @@ CREATE TEMPORARY VIEW member AS
 	CROSS JOIN pg_identify_object(d.classid, d.objid, 0) AS i
 	LEFT JOIN pg_type AS t ON d.classid = 'pg_type'::regclass AND t.oid = d.objid
 	WHERE e.extname = 'modelreg' AND d.deptype = 'e'
-		AND (t.oid IS NULL OR t.typtype = 'e');
+		AND (t.oid IS NULL OR (t.typtype IN ('e', 'b') AND t.typelem = 0));
 \pset format unaligned
 SELECT type, identity FROM member
 WHERE type NOT IN ('function', 'procedure')

@@ -85,7 +85,7 @@ SELECT ref, ref::regrole AS role, ref = 'regress_modelreg_after' AS by_name FROM
 -- a view and a default keep the role
 CREATE TEMP VIEW by_role AS SELECT ref = 'regress_modelreg_after' AS is FROM ref;
 ALTER ROLE regress_modelreg_after RENAME TO regress_modelreg_two;
-SELECT pg_get_viewdef('by_role');
+SELECT pg_get_viewdef('by_role') ~ 'regress_modelreg_two' AS follows;
 
 -- What agrees with what the trail holds: the role where it is known, else the name
 SELECT r.ref, modelreg.role_ref_agrees(r.ref, t.written, t.source) AS agrees
