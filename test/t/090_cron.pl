@@ -99,6 +99,34 @@ for my $where ([ 'postgres', '' ], [ $other, 'ml.' ])
 	is($node->safe_psql($database, "SELECT count(*) FROM ${prefix}modelreg_audit_verify() WHERE NOT ok"), '0', '... and verifies');
 }
 
+# ---- What modelreg_check says of it ----------------------------------------------------------------
+
+sub check
+{
+	my ($item, @options) = @_;
+	return $node->safe_psql('postgres', "SELECT ok, detail FROM modelreg_check() WHERE item = '$item'", @options);
+}
+like(check('cleanup job'), qr/^t\|modelreg cleanup of postgres \(\Q$frequent\E\): the last run (succeeded|running|starting)/, 'the check tells of the last run');
+like(check('pg_cron'), qr/^t\|installed in this database.*cron\.database_name = postgres, cron\.host = .*cron\.timezone = UTC/, '... and of the settings');
+like(check('pg_cron', extra_params => [ '-U', 'regress_modelreg_writer' ]), qr/^t\|.*its settings are for superusers/, '... but not to everybody');
+is(check('cleanup job', extra_params => [ '-U', 'regress_modelreg_writer' ]), 't|not known: the jobs of pg_cron are for those who may read them', '... nor of the jobs');
+is($node->safe_psql($other, "SELECT string_agg(ok::text, ' ') FROM ml.modelreg_check() WHERE item IN ('pg_cron', 'cleanup job')"), 'true true', '... nor in another database');
+# The server's own jobs go on meanwhile, so it is another job that is made to look so.
+$node->safe_psql('postgres', "INSERT INTO cron.job (jobid, schedule, command, database, username, jobname) VALUES (999, '0 3 * * *', 'CALL modelreg_cleanup()', 'postgres', current_user, 'nightly')");
+for my $case (
+	[ '', qr/^t\|.*nightly \(0 3 \* \* \*\): no run is recorded/, 'not yet' ],
+	[ "INSERT INTO cron.job_run_details (jobid, runid, status, return_message) VALUES (999, 999001, 'failed', 'connection failed')", qr/^f\|.*nightly .*: the last run failed: connection failed/, 'failed' ],
+	[ "INSERT INTO cron.job_run_details (jobid, runid, status, start_time, end_time) VALUES (999, 999002, 'succeeded', now() - interval '1 hour', now())", qr/^t\|.*nightly .*: the last run succeeded/, 'succeeded again' ],
+	[ "UPDATE cron.job_run_details SET start_time = now() - interval '3 days' WHERE runid = 999002", qr/^f\|.*nightly .*: the last run succeeded.*, which is long ago/, 'long ago' ],
+	[ "UPDATE cron.job SET schedule = '0 3 * * 0' WHERE jobid = 999", qr/^t\|/, 'not so for a weekly one' ],
+	[ "UPDATE cron.job SET active = false WHERE jobid = 999", qr/^f\|.*nightly .*: is not active/, 'not active' ])
+{
+	my ($statement, $said, $name) = @$case;
+	$node->safe_psql('postgres', $statement);
+	like(check('cleanup job'), $said, "the last run: $name");
+}
+$node->safe_psql('postgres', 'DELETE FROM cron.job_run_details WHERE jobid = 999; DELETE FROM cron.job WHERE jobid = 999');
+
 # ---- Unschedule -------------------------------------------------------------------------------
 
 is(sqlstate('postgres', 'SELECT modelreg_unschedule_cleanup()', extra_params => [ '-U', 'regress_modelreg_writer' ]), '42501', 'no writer unschedules');
