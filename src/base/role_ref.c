@@ -46,7 +46,7 @@ void
 mr_role_ref_from_name(const char *name, MrRoleRef *ref)
 {
 	char	   *clipped = pnstrdup(name, pg_mbcliplen(name, strlen(name),
-												  NAMEDATALEN - 1));
+													  NAMEDATALEN - 1));
 
 	ref->role = get_role_oid(clipped, true);
 	set_name(ref, clipped, strlen(clipped));

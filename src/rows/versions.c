@@ -337,10 +337,10 @@ mr_versions_next_registered_at(const MrVersion *version)
 		" WHERE model_key = $1 AND version_number > $2"
 		" ORDER BY version_number LIMIT 1"
 	};
-	const MrVersion *v = version;
+	MrValue		number = mr_value_int4(version->version_number);
 	MrRows		rows = mr_sql_query(&statement, MR_SIGHT_LATEST,
-									MR_VALUES(mr_value_uuid(&v->model_key),
-											  mr_value_int4(v->version_number)));
+									MR_VALUES(mr_value_uuid(&version->model_key),
+											  number));
 	TimestampTz next;
 
 	if (!mr_sql_next(&rows))
@@ -371,10 +371,10 @@ mr_versions_get_before(const pg_uuid_t *model_key, int version_number,
 }
 
 /*
- * Narrows the times between which the version was registered: not later than any event of
- * the model after it, nor than latest; and of the events before it, and the
- * versions, not earlier than the last one that says nothing else than that, nor
- * than earliest.
+ * Narrows the times between which the version was registered: not later than
+ * any event of the model after it, nor than latest; and not earlier than the
+ * last event and version before it that do not contradict that, nor than
+ * earliest.
  */
 void
 mr_versions_time_bounds(const MrVersion *version, TimestampTz *earliest,
