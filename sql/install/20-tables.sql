@@ -109,7 +109,7 @@ COMMENT ON COLUMN modelreg.model_version.model_type IS 'Type of the model, such 
 COMMENT ON COLUMN modelreg.model_version.version IS 'Semantic Versioning 2.0.0 version, unique within the model.';
 COMMENT ON COLUMN modelreg.model_version.version_number IS 'Counts 1, 2, 3 ... within the model, without gaps; the newest version has the highest.';
 COMMENT ON COLUMN modelreg.model_version.created_at IS 'When the model was trained, as the registering client says.';
-COMMENT ON COLUMN modelreg.model_version.registered_at IS 'When it was registered, by the clock; lowered where that turns out to have been ahead, so that it increases within a model.';
+COMMENT ON COLUMN modelreg.model_version.registered_at IS 'When it was registered, by the clock, which may have been set back since: the order within a model is that of version_number. modelreg_correct_time lowers it where the clock was ahead.';
 COMMENT ON COLUMN modelreg.model_version.registered_by IS 'What the role that registered it was called then; owner says whose it is.';
 COMMENT ON COLUMN modelreg.model_version.checksum IS 'SHA-256 of the artifact, 64 lower-case hexadecimal digits; the artifact of a version with files is the manifest of these.';
 COMMENT ON COLUMN modelreg.model_version.artifact_size IS 'Size of the artifact in bytes; of a version with files, of the manifest.';

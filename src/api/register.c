@@ -26,7 +26,6 @@
 #include "base/uuid7.h"
 #include "bytes/digest.h"
 #include "heal/heal.h"
-#include "life/correction.h"
 #include "life/identity.h"
 #include "life/move.h"
 #include "life/removal.h"
@@ -152,7 +151,6 @@ register_version(FunctionCallInfo fcinfo, StoreBytes store)
 	MrModel		model;
 	MrEvent		event = {0};
 	char	   *wanted_version = mr_arg_text(fcinfo, ARG_VERSION);
-	bool		clock_is_back;
 	Datum		row;
 
 	check_arguments(fcinfo, &version, MR_SIGHT_LATEST);
@@ -172,7 +170,6 @@ register_version(FunctionCallInfo fcinfo, StoreBytes store)
 	version.model_key = model.key;
 	version.exclusive_production = model.exclusive_production;
 	version.registered_at = GetCurrentTimestamp();
-	clock_is_back = version.registered_at <= model.last_registered_at;
 	version.registered_by = mr_actor_name();
 	mr_role_ref_from_role(mr_actor_role(), &version.owner);
 	version.version = mr_identity_version(&model, wanted_version);
@@ -188,9 +185,6 @@ register_version(FunctionCallInfo fcinfo, StoreBytes store)
 	event.at = version.registered_at;
 	event.old_values.isnull = true;
 	mr_trail_append(&model, &event);
-	if (clock_is_back)
-		mr_correction_lower_earlier(&model.key, version.version_number,
-									version.registered_at);
 	mr_heal_record(&model, version.model_id, version.checksum);
 
 	if (model.auto_cleanup)

@@ -3,9 +3,8 @@
  *
  * The time of a registration is the clock's, and the clock may have been ahead.
  * What is evidently wrong may be lowered, and nothing else: a time that is yet
- * to come, or one that is not before that of the model's next version.  So the
- * versions of a model have increasing times, as they have increasing numbers,
- * and a list over all models, by time, does not contradict the model's own.
+ * to come, or one that is not before that of the model's next version.  Nothing
+ * is lowered by itself: it may be the clock of now that is wrong.
  */
 #include "postgres.h"
 
@@ -26,6 +25,8 @@
 static bool is_evidently_wrong(const MrVersion *version,
 							   TimestampTz next_registered_at,
 							   TimestampTz now);
+static void lower_earlier(const pg_uuid_t *model_key, int version_number,
+						  TimestampTz registered_at);
 pg_noreturn static void raise_not_wrong(const MrVersion *version);
 
 /*
@@ -59,27 +60,22 @@ mr_correction_make(MrModel *model, const MrVersion *version,
 
 	mr_trail_hold(model);
 	mr_versions_lower_registered_at(version->model_id, registered_at);
-	mr_correction_lower_earlier(&version->model_key, version->version_number,
-								registered_at);
+	lower_earlier(&version->model_key, version->version_number,
+				  registered_at);
 	mr_trail_release(model);
 }
 
 /*
  * Lowers the times of the model's versions before that number that are not
  * before the time of that number, from the last one on, each to a microsecond
- * before the next.  The caller holds the model's lock.
- *
- * It is them that are wrong, and not this one, as far as one can know: only a
- * time before this software was made is surely so, and lowers nothing.
+ * before the next.
  */
-void
-mr_correction_lower_earlier(const pg_uuid_t *model_key, int version_number,
-							TimestampTz registered_at)
+static void
+lower_earlier(const pg_uuid_t *model_key, int version_number,
+			  TimestampTz registered_at)
 {
 	MrVersion	version;
 
-	if (registered_at < MADE_AT)
-		return;
 	while (mr_versions_get_before(model_key, version_number, &version) &&
 		   version.registered_at >= registered_at)
 	{

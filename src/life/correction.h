@@ -9,9 +9,6 @@
 
 extern void mr_correction_make(MrModel *model, const MrVersion *version,
 							   TimestampTz registered_at);
-extern void mr_correction_lower_earlier(const pg_uuid_t *model_key,
-										int version_number,
-										TimestampTz registered_at);
 extern void mr_correction_check(const MrVersion *before,
 								const MrVersion *after);
 

@@ -337,10 +337,10 @@ mr_versions_next_registered_at(const MrVersion *version)
 		" WHERE model_key = $1 AND version_number > $2"
 		" ORDER BY version_number LIMIT 1"
 	};
+	MrValue		key = mr_value_uuid(&version->model_key);
 	MrValue		number = mr_value_int4(version->version_number);
 	MrRows		rows = mr_sql_query(&statement, MR_SIGHT_LATEST,
-									MR_VALUES(mr_value_uuid(&version->model_key),
-											  number));
+									MR_VALUES(key, number));
 	TimestampTz next;
 
 	if (!mr_sql_next(&rows))

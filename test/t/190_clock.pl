@@ -75,11 +75,13 @@ sub holds
 	my ($when) = @_;
 	my @problems = grep { !/^times: / } split /\n/, ModelregTest::problems($node, 'postgres');
 	is(join("\n", @problems), '', "$when: everything verifies");
-	is(sql(<<'SQL'), '', "$when: a list over all models orders each model as its numbers do");
-SELECT model_id FROM (
-	SELECT model_id, version_number, lead(version_number) OVER (PARTITION BY model_name ORDER BY n) AS next
-	FROM (SELECT l.*, row_number() OVER () AS n FROM modelreg_list() AS l) AS l
-) AS o WHERE next >= version_number
+	is(sql(<<'SQL'), '', "$when: a model's list is in the order of its numbers");
+SELECT o.model_id
+FROM modelreg.model AS m
+CROSS JOIN LATERAL (
+	SELECT l.model_id, l.version_number, lead(l.version_number) OVER (ORDER BY l.n) AS next
+	FROM (SELECT r.*, row_number() OVER () AS n FROM modelreg_list(model_name => m.model_name) AS r) AS l
+) AS o WHERE o.next >= o.version_number
 SQL
 	is(sql(<<'SQL'), '', "$when: the history goes by the number in each chain");
 SELECT model_key FROM (
@@ -121,8 +123,11 @@ like($check, qr/the last event of model a is of $year/, '... and of the chain');
 my $a3 = register('a', 'canary');
 is($a3, "${a2}_2", 'ids keep the highest second issued');
 is(sql(qq{SELECT version_number, registered_at BETWEEN '$before' AND clock_timestamp() FROM modelreg_info('$a3')}), '3|t', 'registered_at is the clock');
-is(sql(qq{SELECT count(*) FROM modelreg_info('$a2') AS a2, modelreg_info('$a3') AS a3 WHERE a2.registered_at = a3.registered_at - interval '1 us' AND a2.created_at = a2.registered_at}),
-	'1', 'a time that the next version proves wrong is lowered');
+like(sql(qq{SELECT registered_at FROM modelreg_info('$a2')}), qr/^$year/, '... and no other time is touched');
+is(sql(q{SELECT model_id FROM modelreg_find_latest(model_name => 'a')}), $a3, 'the newest of a model does not go by the clock');
+is(sqlstate(qq{SELECT modelreg_correct_time('$a2', clock_timestamp())}), '22023', 'a time behind that of the next version is no correction');
+is(sql(qq{SELECT a2.registered_at = a3.registered_at - interval '1 us' AND a2.created_at = a2.registered_at FROM modelreg_info('$a3') AS a3, modelreg_correct_time('$a2', a3.registered_at - interval '1 us') AS a2}),
+	't', 'what the next version proves wrong is corrected');
 is(sql(q{SELECT event, model_id, old_values ->> 'registered_at' LIKE '} . $year . q{%' FROM modelreg_history('a') ORDER BY seq DESC LIMIT 1}), "correct_time|$a2|t", '... with an event');
 is(sql(q{SELECT string_agg(event, ' ' ORDER BY seq) FROM modelreg_history('a')}), 'model_create register stage register register correct_time', 'the chain');
 is(sql("SELECT string_agg(event, ' ' ORDER BY seq) FROM modelreg_history('a', since => '$before')"), 'stage register register correct_time', 'since an instant before');
@@ -172,20 +177,23 @@ register('c', 'development') for 1 .. 20;
 clock_ahead(1800);
 register('c', 'development') for 1 .. 2;
 clock_ahead(0);
-register('c', 'staging');
-is(sql(q{SELECT count(*) FROM modelreg_list(model_name => 'c') WHERE registered_at > clock_timestamp()}), '0', 'all are lowered by the next registration');
+my $last = register('c', 'staging');
+is(sql(q{SELECT count(*) FROM modelreg_list(model_name => 'c') WHERE registered_at > clock_timestamp()}), '22', 'a registration lowers nothing');
+is(sql(qq{SELECT version_number FROM modelreg_info('$last') AS l, modelreg_correct_time((SELECT model_id FROM modelreg_list(model_name => 'c') WHERE version_number = 23), l.registered_at - interval '1 ms')}),
+	'23', 'the last of them is corrected');
+is(sql(q{SELECT count(*) FROM modelreg_list(model_name => 'c') WHERE registered_at > clock_timestamp()}), '0', '... and those before it');
 is(sql(q{SELECT count(DISTINCT registered_at) FROM modelreg_list(model_name => 'c')}), '24', '... each to a time of its own');
+my $listed = q{SELECT string_agg(registered_at::text, ' ' ORDER BY version_number) FROM modelreg_list(model_name => 'c') WHERE version_number < 25};
+my $times = sql($listed);
 clock_ahead(-3600);
 register('c', 'production');
 holds('the clock was behind');
-is(sql(q{SELECT version_number FROM modelreg_find_latest('type', model_name => 'c')}), '25', 'the newest is the last one registered');
-my $listed = q{SELECT string_agg(registered_at::text, ' ' ORDER BY version_number) FROM modelreg_list(model_name => 'c') WHERE version_number < 26};
-my $times = sql($listed);
 clock_ahead(-time);
 register('c', 'development');
-is(sql($listed), $times, 'a clock that was never set lowers nothing');
+holds('the clock was never set');
+is(sql($listed), $times, 'a clock that is behind lowers nothing');
 clock_ahead(0);
-is(sql(q{SELECT version_number FROM modelreg_find_latest(model_name => 'c')}), '26', '... and the newest is still the last one');
+is(sql(q{SELECT version_number FROM modelreg_find_latest('type', model_name => 'c')}), '26', 'the newest is the last one registered');
 
 # ---- It all comes through a dump ---------------------------------------------------------
 
