@@ -107,12 +107,12 @@ sub check
 	return $node->safe_psql('postgres', "SELECT ok, detail FROM modelreg_check() WHERE item = '$item'", @options);
 }
 like(check('cleanup job'), qr/^t\|modelreg cleanup of postgres \(\Q$frequent\E\): the last run (succeeded|running|starting)/, 'the check tells of the last run');
-like(check('pg_cron'), qr/^t\|installed in this database.*cron\.database_name = postgres, cron\.host = .*cron\.timezone = UTC/, '... and of the settings');
+like(check('pg_cron'), qr/^t\|installed in this database.*cron\.database_name = postgres, cron\.host = .*cron\.use_background_workers = off/, '... and of the settings');
 like(check('pg_cron', extra_params => [ '-U', 'regress_modelreg_writer' ]), qr/^t\|.*its settings are for superusers/, '... but not to everybody');
 is(check('cleanup job', extra_params => [ '-U', 'regress_modelreg_writer' ]), 't|not known: the jobs of pg_cron are for those who may read them', '... nor of the jobs');
 is($node->safe_psql($other, "SELECT string_agg(ok::text, ' ') FROM ml.modelreg_check() WHERE item IN ('pg_cron', 'cleanup job')"), 'true true', '... nor in another database');
 # The server's own jobs go on meanwhile, so it is another job that is made to look so.
-$node->safe_psql('postgres', "INSERT INTO cron.job (jobid, schedule, command, database, username, jobname) VALUES (999, '0 3 * * *', 'CALL modelreg_cleanup()', 'postgres', current_user, 'nightly')");
+$node->safe_psql('postgres', "INSERT INTO cron.job (nodeport, jobid, schedule, command, database, username, jobname) VALUES (5432, 999, '0 3 * * *', 'CALL modelreg_cleanup()', 'postgres', current_user, 'nightly')");
 for my $case (
 	[ '', qr/^t\|.*nightly \(0 3 \* \* \*\): no run is recorded/, 'not yet' ],
 	[ "INSERT INTO cron.job_run_details (jobid, runid, status, return_message) VALUES (999, 999001, 'failed', 'connection failed')", qr/^f\|.*nightly .*: the last run failed: connection failed/, 'failed' ],
