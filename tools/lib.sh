@@ -118,7 +118,7 @@ enter_copy() {
 	copy_tree "$work/src"
 	lint_venv=${MODELREG_LINT_VENV:-.venv-lint}
 	# for the lint suite
-	if [ "$(basename "$0")" = with-cluster ] && [ -d "$lint_venv" ]; then
+	if [ "$(basename "$0")" = with-build ] && [ -d "$lint_venv" ]; then
 		cp -r --preserve=links,mode "$lint_venv" "$work/src/.venv-lint"
 	fi
 	MODELREG_PYTHON=$(find_python) || MODELREG_PYTHON=

@@ -179,7 +179,7 @@ register('c', 'development') for 1 .. 2;
 clock_ahead(0);
 my $last = register('c', 'staging');
 is(sql(q{SELECT count(*) FROM modelreg_list(model_name => 'c') WHERE registered_at > clock_timestamp()}), '22', 'a registration lowers nothing');
-is(sql(qq{SELECT version_number FROM modelreg_info('$last') AS l, modelreg_correct_time((SELECT model_id FROM modelreg_list(model_name => 'c') WHERE version_number = 23), l.registered_at - interval '1 ms')}),
+is(sql(qq{SELECT c.version_number FROM modelreg_info('$last') AS l, modelreg_correct_time((SELECT model_id FROM modelreg_list(model_name => 'c') WHERE version_number = 23), l.registered_at - interval '1 ms') AS c}),
 	'23', 'the last of them is corrected');
 is(sql(q{SELECT count(*) FROM modelreg_list(model_name => 'c') WHERE registered_at > clock_timestamp()}), '0', '... and those before it');
 is(sql(q{SELECT count(DISTINCT registered_at) FROM modelreg_list(model_name => 'c')}), '24', '... each to a time of its own');
