@@ -73,8 +73,8 @@ class ModelVersion:
     """A registered version: a row of modelreg.model_version.
 
     Times are aware datetimes in UTC. registered_by is what the role was called then; owner is
-    the present name of the role whose version it is. What the registry in files kept in file_path and
-    metadata_path is in the database; these two raise an error that says what to use.
+    the present name of the role whose version it is. What the registry in files kept in file_path
+    and metadata_path is in the database; these two raise an error that says what to use.
     """
 
     model_id: str
