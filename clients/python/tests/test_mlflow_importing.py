@@ -137,15 +137,15 @@ def test_everything_is_copied(
     assert report.bytes == sum(
         file.size
         for name in ("churn2", "churn3", "churn6", "churn7", "fraud", "its")
-        for file in files.list_files(template / "models" / name)
+        for file in files.Listing.of(template / "models" / name).files
     )
     assert [step.outcome for step in steps] == ["imported"] * 7
     assert (steps[-1].done, steps[-1].total) == (7, 7)
     for number in (2, 3, 6, 7):
         version = registry.get_model_info(model_id(registry, "churn", number))
         assert version is not None
-        listed = files.list_files(template / "models" / f"churn{number}")
-        assert version.checksum == files.checksum(files.digest(file) for file in listed)
+        listing = files.Listing.of(template / "models" / f"churn{number}")
+        assert version.checksum == files.checksum(files.digests(listing))
         assert version.model_type == "sklearn"
         assert version.performance_metrics == ({"accuracy": 0.9} if number == 2 else {})
     assert all(result.ok for result in registry.verify())

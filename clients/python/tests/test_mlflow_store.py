@@ -91,9 +91,9 @@ def test_version_has_its_files(
     assert training == {
         "run_id": "run", "source": str(model_directory), "run_link": "http://run"
     }  # fmt: skip
-    listed = files.list_files(model_directory)
-    assert checksum == files.checksum(files.digest(file) for file in listed)
-    assert [file.path for file in listed] == [
+    listing = files.Listing.of(model_directory)
+    assert checksum == files.checksum(files.digests(listing))
+    assert [file.relative for file in listing.files] == [
         "MLmodel", 'data/deep/name with "quotes" and ü.txt', "data/empty", "model.pkl"
     ]  # fmt: skip
     ok = row(database, "SELECT bool_and(ok) FROM modelreg_verify()")
@@ -225,21 +225,25 @@ def test_large_files_stream(
     assert row(
         database,
         "SELECT checksum FROM modelreg.model_version WHERE model_name = %s", model_name,
-    )[0] == files.checksum(files.digest(file) for file in files.list_files(directory))  # fmt: skip
+    )[0] == files.checksum(files.digests(files.Listing.of(directory)))  # fmt: skip
+
+
+def listed(directory: Path, *, links_out: bool = True) -> list[str]:
+    return [file.relative for file in files.Listing.of(directory, links_out=links_out).files]
 
 
 def test_links(model_name: str, tmp_path: Path) -> None:
     directory = write_model(tmp_path / "model")
     (directory / "inside").symlink_to("model.pkl")
     (tmp_path / "outside").write_text("x")
-    assert "inside" in [file.path for file in files.list_files(directory, links_out=False)]
+    assert "inside" in listed(directory, links_out=False)
     (directory / "out").symlink_to(tmp_path / "outside")
-    assert "out" in [file.path for file in files.list_files(directory)]
+    assert "out" in listed(directory)
     with refused("INVALID_PARAMETER_VALUE", "'out'", "link out"):
-        files.list_files(directory, links_out=False)
+        files.Listing.of(directory, links_out=False)
     (directory / "dangling").symlink_to("absent")
     with refused("INVALID_PARAMETER_VALUE", "'dangling'"):
-        files.list_files(directory)
+        files.Listing.of(directory)
 
 
 def test_directory_that_cannot_be_read_as_a_whole(tmp_path: Path) -> None:
@@ -253,7 +257,7 @@ def test_directory_that_cannot_be_read_as_a_whole(tmp_path: Path) -> None:
         deepest = below
     os.close(deepest)
     with refused("INVALID_PARAMETER_VALUE", "cannot be read"):
-        files.list_files(directory)
+        files.Listing.of(directory)
 
 
 def test_source_is_kept_without_password(

@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +37,11 @@ class TreeFile:
     path: Path
     seen: os.stat_result
     """What it was like when it was listed."""
+
+    @property
+    def size(self) -> int:
+        """Bytes in it when it was listed."""
+        return self.seen.st_size
 
     def is_still(self, now: os.stat_result) -> bool:
         """Whether that is the same file, with the same size and time."""
@@ -115,21 +121,30 @@ class Tree:
         try:
             now = Tree.of(self.root)
         except (InvalidArgumentError, OSError) as error:
-            raise self._changed(str(error)) from error
-        before = {file.relative: file for file in self.files}
-        for file in now.files:
-            if file.relative not in before:
-                raise self._changed(f"{file.relative} is new")
-            if not before.pop(file.relative).is_still(file.seen):
-                raise self._changed(f"{file.relative} is not what it was")
-        if before:
-            raise self._changed(f"{next(iter(before))} is gone")
+            raise changed(self.root, str(error)) from error
+        check_same(self.root, self.files, now.files)
 
-    def _changed(self, how: str) -> FileChangedError:
-        return FileChangedError(
-            f"{self.root} changed while it was sent, and was not registered: {how}",
-            hint="Register what is complete: write a new directory, and rename it into its place.",
-        )
+
+def check_same(
+    root: str | os.PathLike[str], before: Iterable[TreeFile], now: Iterable[TreeFile]
+) -> None:
+    """Raises FileChangedError if a directory has other files now than it had before."""
+    left = {file.relative: file for file in before}
+    for file in now:
+        if file.relative not in left:
+            raise changed(root, f"{file.relative} is new")
+        if not left.pop(file.relative).is_still(file.seen):
+            raise changed(root, f"{file.relative} is not what it was")
+    if left:
+        raise changed(root, f"{next(iter(left))} is gone")
+
+
+def changed(root: str | os.PathLike[str], how: str) -> FileChangedError:
+    """The error for a directory that is not what it was when its sending began."""
+    return FileChangedError(
+        f"{os.fspath(root)} changed while it was sent, and was not registered: {how}",
+        hint="Register what is complete: write a new directory, and rename it into its place.",
+    )
 
 
 def _checked(relative: str, path: Path) -> str:

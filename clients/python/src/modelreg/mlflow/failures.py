@@ -20,6 +20,8 @@ from mlflow.protos.databricks_pb2 import (
     ErrorCode,
 )
 
+from ..errors import InvalidArgumentError, ModelregError
+
 _BY_STATE: dict[str, int] = {
     "23505": RESOURCE_ALREADY_EXISTS,
     "25006": INVALID_STATE,
@@ -81,7 +83,7 @@ def translate(error: Exception) -> MlflowException:
 def _code(error: Exception, state: str | None) -> int:
     if state is not None:
         return _BY_STATE.get(state) or _BY_CLASS.get(state[:2]) or INTERNAL_ERROR
-    if isinstance(error, (psycopg.DataError, UnicodeError)):
+    if isinstance(error, (psycopg.DataError, InvalidArgumentError, UnicodeError)):
         return INVALID_PARAMETER_VALUE
     if isinstance(error, (psycopg.OperationalError, TimeoutError)):
         return TEMPORARILY_UNAVAILABLE
@@ -89,8 +91,11 @@ def _code(error: Exception, state: str | None) -> int:
 
 
 def _text(error: Exception) -> str:
-    diagnosis = getattr(error, "diag", None)
-    primary = getattr(diagnosis, "message_primary", None) or str(error)
-    more = (getattr(diagnosis, part, None) for part in ("message_detail", "message_hint"))
+    if isinstance(error, ModelregError):
+        primary, *more = error.message, error.detail, error.hint
+    else:
+        diagnosis = getattr(error, "diag", None)
+        primary = getattr(diagnosis, "message_primary", None) or str(error)
+        more = [getattr(diagnosis, part, None) for part in ("message_detail", "message_hint")]
     sentences = (primary[:1].upper() + primary[1:], *more)
     return " ".join(s if s.endswith((".", "?", "!")) else s + "." for s in sentences if s)

@@ -24,6 +24,7 @@ from psycopg.rows import tuple_row
 from psycopg.types.json import Jsonb
 
 from ..registry import ModelRegistry
+from ..tree import TreeFile
 from . import files, mirroring, sources, uri
 from .database import Connection, Database, repeated, translated
 from .entities import (
@@ -298,14 +299,17 @@ class _Import:
             if version.is_prompt:
                 ready = registration.prompt()
                 same = present is not None and present.has_text_of(version)
-                listed: list[files.LocalFile] = []
+                listed: list[TreeFile] = []
+                checksum = ""
             else:
                 try:
                     place = held.enter_context(self.origin.files_of(version))
-                    listed = files.list_files(place, source=sources.shown(version.location))
+                    listing = files.Listing.of(place, source=sources.shown(version.location))
                 except MlflowException as error:
                     return self._without(model, version, present, last, registration, error)
-                same = present is not None and present.checksum == _checksum(listed)
+                listed = listing.files
+                checksum = "" if present is None else files.checksum(files.digests(listing))
+                same = present is not None and present.checksum == checksum
                 ready = registration.local(place)
             if present is not None:
                 if not same:
@@ -314,7 +318,7 @@ class _Import:
                     raise MlflowException(
                         "the registry has other bytes under this number: "
                         + (
-                            f"checksum {present.checksum}, {_checksum(listed)} in MLflow"
+                            f"checksum {present.checksum}, {checksum} in MLflow"
                             if listed
                             else "not this prompt"
                         ),
@@ -619,10 +623,6 @@ def _present(connection: Connection, name: str, number: int) -> _Present | None:
         (name, number),
     ).fetchone()
     return None if row is None else _Present(*row)
-
-
-def _checksum(listed: Sequence[files.LocalFile]) -> str:
-    return files.checksum(files.digest(file) for file in listed)
 
 
 def _changes(

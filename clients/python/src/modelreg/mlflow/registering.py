@@ -140,11 +140,11 @@ class Registration:
         return Ready(register)
 
     def _directory(self, place: str, source: str) -> Ready:
-        listed = files.list_files(place, source=source, links_out=not uri.in_server())
-        model_type = sources.model_type(place)
+        listing = files.Listing.of(place, source=source, links_out=not uri.in_server())
+        model_type = sources.model_type(listing.root)
 
         def register(connection: Connection) -> Registered:
-            uploads, stored = files.upload(connection, listed, self.progress)
+            uploads, stored = files.upload(connection, listing, self.progress)
             arguments = self._arguments(model_type, expected_checksum=files.checksum(stored))
             return self._files(connection, [file.path for file in stored], uploads, arguments)
 

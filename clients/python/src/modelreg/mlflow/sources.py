@@ -8,6 +8,7 @@ need no reading.
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shutil
 import tempfile
@@ -171,7 +172,7 @@ def logged_model(model_id: str, tracking_uri: str | None) -> Any:
     return MlflowClient(tracking_uri=tracking_uri).get_logged_model(model_id)
 
 
-def model_type(root: str) -> str:
+def model_type(root: str | os.PathLike[str]) -> str:
     """The flavour in a model's MLmodel file, the first that is not python_function."""
     place = Path(root, MLMODEL)
     try:
