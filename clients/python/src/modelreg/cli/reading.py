@@ -173,9 +173,7 @@ def compare(session: Session) -> int:
                     "version": version.version,
                     "deployment_stage": str(version.deployment_stage),
                     "metrics": {
-                        metric: dict(
-                            zip(_COMPARED, row[4:], strict=True)
-                        )
+                        metric: dict(zip(_COMPARED, row[4:], strict=True))
                         for metric in metrics
                         if (row := cells[metric, model_id])[4] is not None
                     },
