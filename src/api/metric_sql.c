@@ -5,6 +5,7 @@
 
 #include "fmgr.h"
 
+#include "base/compat.h"
 #include "base/metric.h"
 
 PG_FUNCTION_INFO_V1(modelreg_higher_is_better_by_name);

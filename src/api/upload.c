@@ -12,6 +12,7 @@
 #include "artifact/open_upload.h"
 #include "base/arg.h"
 #include "base/call.h"
+#include "base/compat.h"
 #include "base/guc.h"
 #include "base/result.h"
 #include "base/uuid7.h"

@@ -13,6 +13,7 @@
 
 #include "artifact/holding.h"
 #include "base/clip.h"
+#include "base/compat.h"
 #include "heal/damage.h"
 #include "rows/files.h"
 #include "store/storages.h"

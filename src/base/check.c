@@ -18,6 +18,7 @@
 
 #include "base/check.h"
 #include "base/clip.h"
+#include "base/compat.h"
 #include "base/name.h"
 #include "base/json.h"
 
