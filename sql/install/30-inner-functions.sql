@@ -23,8 +23,9 @@ COMMENT ON FUNCTION modelreg.semver_next_minor(text) IS
 	'The next minor version: 1.4.2-rc.1 gives 1.5.0.';
 
 -- What the trail holds of a row: jsonb in which nothing depends on a setting.
+-- Not STRICT, or no query could inline it: a CASE is not.
 CREATE FUNCTION modelreg.utc_text(instant timestamptz) RETURNS text
-	LANGUAGE sql STABLE STRICT PARALLEL SAFE
+	LANGUAGE sql STABLE PARALLEL SAFE
 	AS $$SELECT CASE
 		WHEN instant OPERATOR(pg_catalog.=) 'infinity'::pg_catalog.timestamptz THEN 'infinity'
 		WHEN instant OPERATOR(pg_catalog.=) '-infinity'::pg_catalog.timestamptz THEN '-infinity'

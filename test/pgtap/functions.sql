@@ -151,7 +151,7 @@ SELECT set_eq($$
 		('verify_trail(text, jsonb)', 'TABLE(model_name text, events bigint, ok boolean, first_bad_seq bigint, problem text)', 'plpgsql stable unsafe'),
 		('trail_problems(uuid[])', 'TABLE(model_key uuid, seq bigint, problem text)', 'sql stable safe'),
 		('unknown_settings()', 'TABLE(name text, place text)', 'plpgsql stable restricted'),
-		('utc_text(timestamp with time zone)', 'text', 'sql stable strict safe'),
+		('utc_text(timestamp with time zone)', 'text', 'sql stable safe'),
 		('version_snapshot(modelreg.model_version)', 'jsonb', 'sql stable safe')
 	$$, 'the inner functions');
 
