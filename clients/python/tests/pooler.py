@@ -5,6 +5,7 @@ A test module names it in pytest_plugins, after it has imported from it: PYTEST_
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import tempfile
@@ -24,6 +25,19 @@ WAIT = 30.0  # seconds until it must answer
 PGBOUNCER = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
 
 PoolerDsn = Callable[..., str]
+
+
+def without_tracking() -> dict[str, int]:
+    """The settings of a PgBouncer that does not follow prepared statements.
+
+    1.21 and later can, 1.24 does unless told otherwise; those before know no such setting.
+    """
+    assert PGBOUNCER, "the tests need PgBouncer (Debian's package pgbouncer)"
+    shown = subprocess.run([PGBOUNCER, "--version"], capture_output=True, text=True, check=True)
+    version = re.search(r"PgBouncer (\d+)\.(\d+)", shown.stdout)
+    assert version, shown.stdout
+    can = (int(version[1]), int(version[2])) >= (1, 21)
+    return {"max_prepared_statements": 0} if can else {}
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from modelreg import (
 from modelreg.connection import cursor
 from modelreg.dsn import conninfo
 from modelreg.pooling import lends_by_transaction
-from pooler import PoolerDsn
+from pooler import PoolerDsn, without_tracking
 
 pytest_plugins = ["cli_case", "pooler"]
 
@@ -115,7 +115,7 @@ def test_directory(pooler: PoolerDsn, model: str, tmp_path: Path) -> None:
 
 def test_prepared_on_request(pooler: PoolerDsn, model: str, dsn: str) -> None:
     """With names, PgBouncer's clients collide: it is that which the default is for."""
-    where = pooler()
+    where = pooler(**without_tracking())
     with ModelRegistry(dsn, RegistryConfig(prepared=True)) as registry:
         work(registry, model, 0)
         with registry._source.connection() as connection:
