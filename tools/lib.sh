@@ -89,8 +89,8 @@ copy_tree() {
 			[ ! -e "$path" ] || printf '%s\0' "$path"
 		done | tar --null -T - -cf -
 	else
-		tar --exclude=./.git --exclude=./.venv --exclude='*.o' --exclude='*.so' \
-			--exclude='*.bc' --exclude='__pycache__' -cf - .
+		tar --exclude=./.git --exclude=./.venv --exclude=./.venv-lint --exclude='*.o' \
+			--exclude='*.so' --exclude='*.bc' --exclude='__pycache__' -cf - .
 	fi | tar -C "$1" -xf -
 }
 
