@@ -12,6 +12,7 @@
 #include "base/call.h"
 #include "base/clip.h"
 #include "rows/models.h"
+#include "rows/version_owners.h"
 #include "rows/versions.h"
 #include "trail/trail.h"
 
@@ -50,7 +51,7 @@ reassign_owned(FunctionCallInfo fcinfo)
 		if (mr_open_upload_reassign(&uploads[i], from.name, &to))
 			changed++;
 	}
-	model_count = mr_versions_models_of_owner(from.name, &models);
+	model_count = mr_version_owners_models(from.name, &models);
 	for (uint64 i = 0; i < model_count; i++)
 		changed += reassign_versions(&models[i], from.name, &to);
 
@@ -74,7 +75,7 @@ reassign_versions(const pg_uuid_t *model_key, const char *from,
 	if (!mr_models_lock_by_key(model_key, &model))
 		return 0;
 	mr_trail_hold(&model);
-	count = mr_versions_of_owner(model_key, from, &model_ids);
+	count = mr_version_owners_ids(model_key, from, &model_ids);
 	for (uint64 i = 0; i < count; i++)
 	{
 		MrVersion	version;
@@ -83,7 +84,7 @@ reassign_versions(const pg_uuid_t *model_key, const char *from,
 		if (!mr_versions_lock(model_ids[i], &version) ||
 			mr_role_ref_identical(&version.owner, to))
 			continue;
-		mr_versions_set_owner(model_ids[i], to);
+		mr_version_owners_set(model_ids[i], to);
 		changed++;
 	}
 	mr_trail_release(&model);

@@ -13,6 +13,7 @@
 #include "utils/array.h"
 #include "utils/jsonb.h"
 
+#include "api/registration_args.h"
 #include "artifact/artifact.h"
 #include "artifact/lookalike.h"
 #include "artifact/manifest.h"
@@ -22,7 +23,6 @@
 #include "base/check.h"
 #include "base/compat.h"
 #include "base/guc.h"
-#include "base/semver.h"
 #include "base/uuid7.h"
 #include "bytes/digest.h"
 #include "heal/heal.h"
@@ -36,34 +36,6 @@
 
 /* How many versions modelreg.auto_cleanup removes in one registration */
 #define MR_AUTO_CLEANUP_LIMIT 10
-
-/* 0001-01-01: the trail writes dates without an era */
-#define MR_YEAR_ONE \
-	((TimestampTz) (1721426 - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY)
-
-/* Arguments of modelreg_register, and of its siblings */
-enum
-{
-	ARG_ARTIFACT,
-	ARG_UPLOAD_ID = ARG_ARTIFACT,
-	ARG_UPLOAD_IDS = ARG_ARTIFACT,
-	ARG_MODEL_TYPE,
-	ARG_VERSION,
-	ARG_MODEL_NAME,
-	ARG_PERFORMANCE_METRICS,
-	ARG_DEPLOYMENT_STAGE,
-	ARG_TAGS,
-	ARG_NOTES,
-	ARG_MODEL_CONFIG,
-	ARG_TRAINING_METADATA,
-	ARG_DATASET_VERSION,
-	ARG_PARENT_IDS,
-	ARG_CREATED_AT,
-	ARG_EXPECTED_CHECKSUM,
-	ARG_PROPERTIES,
-	ARG_COUNT,
-	ARG_PATHS = ARG_COUNT		/* of modelreg_register_files, its first */
-};
 
 MR_WRITER_FUNCTION(modelreg_register, register_artifact,
 				   "register a model version");
@@ -103,16 +75,8 @@ static int	compare_uploads(const void *a, const void *b);
 static int	compare_digests(const void *a, const void *b);
 static void set_checksum(FunctionCallInfo fcinfo, MrNewVersion *version,
 						 const uint8 *sha256);
-static void check_arguments(FunctionCallInfo fcinfo, MrNewVersion *version,
-							MrSight sight);
-static void check_metadata(FunctionCallInfo fcinfo, MrNewVersion *version);
-static void check_size(const MrNewVersion *version);
-static Datum check_parents(FunctionCallInfo fcinfo);
 static void lock_or_create_model(const char *name, const char *type,
 								 MrModel *model);
-static void check_metrics_given(FunctionCallInfo fcinfo);
-static void check_new_to_model(const char *model_name, const char *version,
-							   MrSight sight);
 
 static Datum
 register_artifact(FunctionCallInfo fcinfo)
@@ -153,15 +117,15 @@ register_version(FunctionCallInfo fcinfo, StoreBytes store)
 	char	   *wanted_version = mr_arg_text(fcinfo, ARG_VERSION);
 	Datum		row;
 
-	check_arguments(fcinfo, &version, MR_SIGHT_LATEST);
+	mr_registration_args_read(fcinfo, &version, MR_SIGHT_LATEST);
 	store(fcinfo, &version);
 
 	lock_or_create_model(version.model_name, version.model_type, &model);
 	if (wanted_version)
-		check_new_to_model(version.model_name, wanted_version,
-						   MR_SIGHT_LATEST);
+		mr_registration_args_require_new(version.model_name, wanted_version,
+										 MR_SIGHT_LATEST);
 	if (model.require_metadata)
-		check_metrics_given(fcinfo);
+		mr_registration_args_require_metrics(fcinfo);
 
 	mr_trail_hold(&model);
 	if (version.stage == MR_STAGE_PRODUCTION)
@@ -214,133 +178,15 @@ check_registration(FunctionCallInfo fcinfo)
 	for (int i = ARG_UPLOAD_ID + 1; i < ARG_COUNT; i++)
 		moved->args[i] = fcinfo->args[i - 1];
 
-	check_arguments(moved, &version, MR_SIGHT_ACTIVE);
+	mr_registration_args_read(moved, &version, MR_SIGHT_ACTIVE);
 	expected = mr_arg_text(moved, ARG_EXPECTED_CHECKSUM);
 	if (expected)
 		(void) mr_check_sha256_hex("expected_checksum", expected);
 	if (mr_models_get_by_name(version.model_name, &model))
 		require_metadata = model.require_metadata;
 	if (require_metadata)
-		check_metrics_given(moved);
+		mr_registration_args_require_metrics(moved);
 	PG_RETURN_VOID();
-}
-
-/*
- * Checks all that needs no lock and no bytes, and puts it into version.
- */
-static void
-check_arguments(FunctionCallInfo fcinfo, MrNewVersion *version, MrSight sight)
-{
-	char	   *wanted_version = mr_arg_text(fcinfo, ARG_VERSION);
-
-	check_metadata(fcinfo, version);
-	mr_target_require_known_model(version->model_name);
-	if (wanted_version)
-	{
-		mr_semver_check(wanted_version);
-		check_new_to_model(version->model_name, wanted_version, sight);
-	}
-	version->parent_ids = check_parents(fcinfo);
-}
-
-/*
- * Checks all arguments that need no look at the tables and puts them into
- * version.
- */
-static void
-check_metadata(FunctionCallInfo fcinfo, MrNewVersion *version)
-{
-	char	   *stage = mr_arg_text(fcinfo, ARG_DEPLOYMENT_STAGE);
-	char	   *dataset_version = mr_arg_text(fcinfo, ARG_DATASET_VERSION);
-	char	   *notes = mr_arg_text(fcinfo, ARG_NOTES);
-
-	version->model_type = mr_arg_text(fcinfo, ARG_MODEL_TYPE);
-	mr_check_name("model_type", version->model_type);
-	version->model_name = mr_arg_text(fcinfo, ARG_MODEL_NAME);
-	if (version->model_name == NULL)
-		version->model_name = version->model_type;
-	mr_check_name("model_name", version->model_name);
-
-	version->stage = MR_STAGE_DEVELOPMENT;
-	if (stage)
-		version->stage = mr_stage_parse("deployment_stage", stage);
-	if (!mr_stage_is_open(version->stage))
-		mr_actor_require(MR_ROLE_ADMIN,
-						 psprintf("register in %s a version of model",
-								  mr_stage_name(version->stage)),
-						 version->model_name);
-
-	version->performance_metrics = mr_arg_nullable(fcinfo,
-												   ARG_PERFORMANCE_METRICS);
-	if (!version->performance_metrics.isnull)
-		mr_check_metrics("performance_metrics",
-						 PG_GETARG_JSONB_P(ARG_PERFORMANCE_METRICS));
-	version->model_config = mr_arg_nullable(fcinfo, ARG_MODEL_CONFIG);
-	if (!version->model_config.isnull)
-		mr_check_object("model_config", PG_GETARG_JSONB_P(ARG_MODEL_CONFIG));
-	version->training_metadata = mr_arg_nullable(fcinfo,
-												 ARG_TRAINING_METADATA);
-	if (!version->training_metadata.isnull)
-		mr_check_object("training_metadata",
-						PG_GETARG_JSONB_P(ARG_TRAINING_METADATA));
-	version->properties = mr_arg_nullable(fcinfo, ARG_PROPERTIES);
-	if (!version->properties.isnull)
-		mr_check_object("properties", PG_GETARG_JSONB_P(ARG_PROPERTIES));
-	version->tags =
-		PointerGetDatum(mr_check_tags("tags", mr_arg_array(fcinfo, ARG_TAGS)));
-	if (notes)
-		mr_check_text_size("notes", notes);
-	version->notes = mr_arg_nullable(fcinfo, ARG_NOTES);
-	if (dataset_version)
-		mr_check_name("dataset_version", dataset_version);
-	version->dataset_version = mr_arg_nullable(fcinfo, ARG_DATASET_VERSION);
-
-	version->created_at = mr_arg_nullable(fcinfo, ARG_CREATED_AT);
-	if (!version->created_at.isnull &&
-		(TIMESTAMP_NOT_FINITE(PG_GETARG_TIMESTAMPTZ(ARG_CREATED_AT)) ||
-		 PG_GETARG_TIMESTAMPTZ(ARG_CREATED_AT) < MR_YEAR_ONE))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("created_at must be finite and not before the year 1")));
-
-	check_size(version);
-}
-
-static void
-check_size(const MrNewVersion *version)
-{
-	const MrNewVersion *v = version;
-
-	mr_check_version_size(MR_VALUES(mr_value_nullable(JSONBOID,
-													  v->model_config),
-									mr_value_nullable(JSONBOID,
-													  v->training_metadata),
-									mr_value_nullable(JSONBOID,
-													  v->performance_metrics),
-									mr_value_nullable(JSONBOID,
-													  v->properties),
-									mr_value_of(TEXTARRAYOID, v->tags),
-									mr_value_nullable(TEXTOID, v->notes)));
-}
-
-/*
- * The parents, each of which must exist; they are not locked, since lineage
- * may point at what is deleted later.
- */
-static Datum
-check_parents(FunctionCallInfo fcinfo)
-{
-	ArrayType  *parents = mr_check_ids("parent_ids",
-									   mr_arg_array(fcinfo, ARG_PARENT_IDS));
-	char	   *missing;
-
-	if (ARR_NDIM(parents) > 0)
-	{
-		missing = mr_versions_missing(PointerGetDatum(parents));
-		if (missing)
-			mr_versions_raise_unknown(missing);
-	}
-	return PointerGetDatum(parents);
 }
 
 /*
@@ -615,25 +461,4 @@ lock_or_create_model(const char *name, const char *type, MrModel *model)
 	event.old_values.isnull = true;
 	mr_trail_append(model, &event);
 	mr_models_advance(model);
-}
-
-static void
-check_metrics_given(FunctionCallInfo fcinfo)
-{
-	Jsonb	   *metrics = NULL;
-
-	if (!PG_ARGISNULL(ARG_PERFORMANCE_METRICS))
-		metrics = PG_GETARG_JSONB_P(ARG_PERFORMANCE_METRICS);
-	mr_check_metrics_given(metrics);
-}
-
-static void
-check_new_to_model(const char *model_name, const char *version, MrSight sight)
-{
-	if (mr_versions_exists(model_name, version, sight))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNIQUE_VIOLATION),
-				 errmsg("version \"%s\" of model \"%s\" exists already",
-						version, model_name),
-				 errhint("Leave version out to get the next minor version.")));
 }

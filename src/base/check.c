@@ -28,7 +28,7 @@
 static ArrayType *check_list(const char *what, ArrayType *list,
 							 bool of_names);
 static void check_is_object(const char *what, Jsonb *value);
-static void check_json_text(const char *what, Jsonb *value);
+static int64 check_json_text(const char *what, Jsonb *value);
 static void check_not_null(const char *what, const void *value);
 static void check_metric(const char *what, const JsonbValue *key,
 						 const JsonbValue *value, Datum zero);
@@ -180,7 +180,7 @@ check_list(const char *what, ArrayType *list, bool of_names)
  * Reports an error unless the value is a flat JSON object whose values are
  * numbers that float8 can hold, under keys that are names.
  */
-void
+int64
 mr_check_metrics(const char *what, Jsonb *metrics)
 {
 	JsonbIterator *it;
@@ -203,7 +203,7 @@ mr_check_metrics(const char *what, Jsonb *metrics)
 			check_metric(what, &key, &value, zero);
 		}
 	}
-	check_json_text(what, metrics);
+	return check_json_text(what, metrics);
 }
 
 /*
@@ -217,13 +217,13 @@ mr_check_metrics_empty(Jsonb *metrics)
 
 /*
  * Reports an error unless the value is a JSON object of limited size, whose
- * numbers float8 can hold.
+ * numbers float8 can hold.  Returns the bytes of its text.
  */
-void
+int64
 mr_check_object(const char *what, Jsonb *value)
 {
 	check_is_object(what, value);
-	check_json_text(what, value);
+	return check_json_text(what, value);
 }
 
 static void
@@ -244,9 +244,9 @@ check_is_object(const char *what, Jsonb *value)
 
 /*
  * What clients do with a number beyond float8 differs, and it can have 131,072
- * digits.
+ * digits.  Returns the bytes of the text.
  */
-static void
+static int64
 check_json_text(const char *what, Jsonb *value)
 {
 	MrJsonText	out = {.limit = MR_MAX_JSON,.float8_only = true};
@@ -266,19 +266,16 @@ check_json_text(const char *what, Jsonb *value)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%s is longer than %d bytes as text", what,
 						MR_MAX_JSON)));
+	return out.size;
 }
 
 /*
- * Reports an error if a version is larger than we keep, of whose row these are
- * the columns that may be large.  Each may be at its own limit, but not all.
+ * Reports an error if the columns of a version that may be large have more
+ * bytes, as JSON, than we keep.  Each may be at its own limit, but not all.
  */
 void
-mr_check_version_size(int nvalues, const MrValue *values)
+mr_check_version_size(int64 size)
 {
-	int64		size = 0;
-
-	for (int i = 0; i < nvalues && size <= MR_MAX_VERSION_ROW; i++)
-		size += mr_json_size(&values[i], MR_MAX_VERSION_ROW);
 	if (size > MR_MAX_VERSION_ROW)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

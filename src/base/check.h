@@ -7,8 +7,6 @@
 #include "utils/array.h"
 #include "utils/jsonb.h"
 
-#include "base/value.h"
-
 /* Longest path of a file in bytes */
 #define MR_MAX_PATH 1024
 
@@ -36,11 +34,11 @@ extern void mr_check_path(const char *path);
 extern void mr_check_alias(const char *what, const char *alias);
 extern ArrayType *mr_check_tags(const char *what, ArrayType *tags);
 extern ArrayType *mr_check_ids(const char *what, ArrayType *ids);
-extern void mr_check_metrics(const char *what, Jsonb *metrics);
+extern int64 mr_check_metrics(const char *what, Jsonb *metrics);
 extern bool mr_check_metrics_empty(Jsonb *metrics);
 extern void mr_check_metrics_given(Jsonb *metrics);
-extern void mr_check_object(const char *what, Jsonb *value);
-extern void mr_check_version_size(int nvalues, const MrValue *values);
+extern int64 mr_check_object(const char *what, Jsonb *value);
+extern void mr_check_version_size(int64 size);
 extern void mr_check_max_versions(const char *what, int max_versions);
 extern char *mr_check_sha256_hex(const char *what, const char *hex);
 extern void mr_check_text_size(const char *what, const char *value);

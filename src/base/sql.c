@@ -225,6 +225,21 @@ mr_sql_text(const MrRows *rows, int column)
 	return isnull ? NULL : TextDatumGetCString(datum);
 }
 
+/*
+ * The first column of all rows, which must be texts without a null, as C
+ * strings in the present context; returns how many.
+ */
+uint64
+mr_sql_texts(MrRows rows, char ***texts)
+{
+	char	  **next = palloc(sizeof(char *) * Max(rows.count, 1));
+
+	*texts = next;
+	while (mr_sql_next(&rows))
+		*next++ = mr_sql_text(&rows, 1);
+	return rows.count;
+}
+
 bool
 mr_sql_bool(const MrRows *rows, int column)
 {

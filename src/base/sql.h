@@ -66,6 +66,7 @@ extern void mr_sql_end(MrRows *rows);
 extern Datum mr_sql_datum(const MrRows *rows, int column, bool *isnull);
 extern Datum mr_sql_copy_out(const MrRows *rows, int column);
 extern char *mr_sql_text(const MrRows *rows, int column);
+extern uint64 mr_sql_texts(MrRows rows, char ***texts);
 extern bool mr_sql_bool(const MrRows *rows, int column);
 extern int32 mr_sql_int4(const MrRows *rows, int column);
 extern int64 mr_sql_int8(const MrRows *rows, int column);

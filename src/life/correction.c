@@ -13,6 +13,7 @@
 
 #include "base/actor.h"
 #include "life/correction.h"
+#include "rows/version_times.h"
 #include "trail/trail.h"
 
 /*
@@ -39,7 +40,7 @@ mr_correction_make(MrModel *model, const MrVersion *version,
 				   TimestampTz registered_at)
 {
 	TimestampTz now = GetCurrentTimestamp();
-	TimestampTz next = mr_versions_next_registered_at(version);
+	TimestampTz next = mr_version_times_next(version);
 	TimestampTz earliest;
 	TimestampTz latest;
 
@@ -48,7 +49,7 @@ mr_correction_make(MrModel *model, const MrVersion *version,
 	earliest = MADE_AT;
 	latest = Min(now, version->registered_at - 1);
 	latest = Min(latest, next - 1);
-	mr_versions_time_bounds(version, &earliest, &latest);
+	mr_version_times_bounds(version, &earliest, &latest);
 	if (registered_at < earliest || registered_at > latest)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -59,7 +60,7 @@ mr_correction_make(MrModel *model, const MrVersion *version,
 				 errdetail("That is what the audit trail and the model's other versions allow.")));
 
 	mr_trail_hold(model);
-	mr_versions_lower_registered_at(version->model_id, registered_at);
+	mr_version_times_lower(version->model_id, registered_at);
 	lower_earlier(&version->model_key, version->version_number,
 				  registered_at);
 	mr_trail_release(model);
@@ -76,13 +77,13 @@ lower_earlier(const pg_uuid_t *model_key, int version_number,
 {
 	MrVersion	version;
 
-	while (mr_versions_get_before(model_key, version_number, &version) &&
+	while (mr_version_times_before(model_key, version_number, &version) &&
 		   version.registered_at >= registered_at)
 	{
 		CHECK_FOR_INTERRUPTS();
 		registered_at--;
 		version_number = version.version_number;
-		mr_versions_lower_registered_at(version.model_id, registered_at);
+		mr_version_times_lower(version.model_id, registered_at);
 	}
 }
 
@@ -93,7 +94,7 @@ void
 mr_correction_check(const MrVersion *before, const MrVersion *after)
 {
 	TimestampTz now = GetCurrentTimestamp();
-	TimestampTz next = mr_versions_next_registered_at(before);
+	TimestampTz next = mr_version_times_next(before);
 
 	if (!is_evidently_wrong(before, next, now))
 		raise_not_wrong(before);

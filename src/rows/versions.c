@@ -8,6 +8,7 @@
 #include "base/call.h"
 #include "base/check.h"
 #include "base/clip.h"
+#include "base/json.h"
 #include "base/tuple.h"
 #include "rows/omission.h"
 #include "rows/versions.h"
@@ -17,10 +18,8 @@ static MrStatement snapshot_statement = {
 };
 
 static NullableDatum visible_ids(const pg_uuid_t *model_key);
-static bool read_version(MrRows rows, MrVersion *version);
 static bool query_version(MrStatement *statement, MrSight sight,
 						  const char *model_id, MrVersion *version);
-static uint64 read_ids(MrRows rows, char ***model_ids);
 pg_noreturn static void raise_taken(const MrNewVersion *version,
 									const char *constraint);
 
@@ -63,6 +62,19 @@ mr_versions_from_row(HeapTuple tuple, TupleDesc desc, MrVersion *version)
 	version->file_count = DatumGetInt32(value);
 	value = mr_tuple_datum(tuple, desc, "exclusive_production");
 	version->exclusive_production = DatumGetBool(value);
+}
+
+/*
+ * The first row, if there is one, which ends the rows.
+ */
+bool
+mr_versions_read(MrRows rows, MrVersion *version)
+{
+	if (!mr_sql_next(&rows))
+		return false;
+	mr_versions_from_row(rows.row, rows.desc, version);
+	mr_sql_end(&rows);
+	return true;
 }
 
 /*
@@ -250,165 +262,6 @@ mr_versions_set_metadata(const char *model_id, NullableDatum notes,
 						 mr_value_nullable(JSONBOID, properties)));
 }
 
-/*
- * Gives a version to another owner.
- */
-void
-mr_versions_set_owner(const char *model_id, const MrRoleRef *owner)
-{
-	static MrStatement statement = {
-		"UPDATE modelreg.model_version SET owner = $2 WHERE model_id = $1"
-	};
-
-	mr_call_notes.reassigns = true;
-	mr_sql_run(&statement, MR_SIGHT_LATEST,
-			   MR_VALUES(mr_value_text(model_id), mr_role_ref_value(owner)));
-	mr_call_notes.reassigns = false;
-}
-
-/*
- * The models that have versions whose owner shows as that, as far as the actor
- * sees them, in the order of their names; returns how many.
- */
-uint64
-mr_versions_models_of_owner(const char *owner, pg_uuid_t **model_keys)
-{
-	static MrStatement statement = {
-		"SELECT model_key FROM modelreg.model_version WHERE owner::text = $1"
-		" GROUP BY model_key, model_name ORDER BY model_name, model_key"
-	};
-	MrRows		rows = mr_sql_query(&statement, MR_SIGHT_CALLER,
-									MR_VALUES(mr_value_text(owner)));
-	pg_uuid_t  *next = palloc(sizeof(pg_uuid_t) * Max(rows.count, 1));
-
-	*model_keys = next;
-	while (mr_sql_next(&rows))
-		*next++ = mr_sql_uuid(&rows, 1);
-	return rows.count;
-}
-
-/*
- * Those versions of one model, oldest first; returns how many.
- */
-uint64
-mr_versions_of_owner(const pg_uuid_t *model_key, const char *owner,
-					 char ***model_ids)
-{
-	static MrStatement statement = {
-		"SELECT model_id FROM modelreg.model_version"
-		" WHERE model_key = $1 AND owner::text = $2"
-		" ORDER BY version_number"
-	};
-
-	return read_ids(mr_sql_query(&statement, MR_SIGHT_CALLER,
-								 MR_VALUES(mr_value_uuid(model_key),
-										   mr_value_text(owner))),
-					model_ids);
-}
-
-/*
- * Lowers the time of a registration, and with it created_at, where the
- * registration took the one for the other.
- */
-void
-mr_versions_lower_registered_at(const char *model_id,
-								TimestampTz registered_at)
-{
-	static MrStatement statement = {
-		"UPDATE modelreg.model_version SET registered_at = $2,"
-		" created_at = CASE WHEN created_at = registered_at THEN $2"
-		" ELSE created_at END"
-		" WHERE model_id = $1"
-	};
-
-	mr_sql_run(&statement, MR_SIGHT_LATEST,
-			   MR_VALUES(mr_value_text(model_id),
-						 mr_value_time(registered_at)));
-}
-
-/*
- * When the model's next version was registered; DT_NOEND if there is none.
- */
-TimestampTz
-mr_versions_next_registered_at(const MrVersion *version)
-{
-	static MrStatement statement = {
-		"SELECT registered_at FROM modelreg.model_version"
-		" WHERE model_key = $1 AND version_number > $2"
-		" ORDER BY version_number LIMIT 1"
-	};
-	MrValue		key = mr_value_uuid(&version->model_key);
-	MrValue		number = mr_value_int4(version->version_number);
-	MrRows		rows = mr_sql_query(&statement, MR_SIGHT_LATEST,
-									MR_VALUES(key, number));
-	TimestampTz next;
-
-	if (!mr_sql_next(&rows))
-		return DT_NOEND;
-	next = mr_sql_time(&rows, 1);
-	mr_sql_end(&rows);
-	return next;
-}
-
-/*
- * The model's last version before that number; false if there is none.
- */
-bool
-mr_versions_get_before(const pg_uuid_t *model_key, int version_number,
-					   MrVersion *version)
-{
-	static MrStatement statement = {
-		"SELECT * FROM modelreg.model_version"
-		" WHERE model_key = $1 AND version_number < $2"
-		" ORDER BY version_number DESC LIMIT 1"
-	};
-
-	MrRows		rows = mr_sql_query(&statement, MR_SIGHT_LATEST,
-									MR_VALUES(mr_value_uuid(model_key),
-											  mr_value_int4(version_number)));
-
-	return read_version(rows, version);
-}
-
-/*
- * Narrows the times between which the version was registered: not later than
- * any event of the model after it, nor than latest; and not earlier than the
- * last event and version before it that do not contradict that, nor than
- * earliest.
- */
-void
-mr_versions_time_bounds(const MrVersion *version, TimestampTz *earliest,
-						TimestampTz *latest)
-{
-	static MrStatement statement = {
-		"WITH registration AS ("
-		" SELECT seq FROM modelreg.audit_event"
-		" WHERE model_id = $1 AND model_key = $2 AND event = 'register'"
-		"), upper AS ("
-		" SELECT least($4, (SELECT min(e.at) FROM modelreg.audit_event AS e,"
-		" registration AS r WHERE e.model_key = $2 AND e.seq > r.seq)) AS at"
-		") SELECT greatest($5,"
-		" (SELECT max(e.at) FROM modelreg.audit_event AS e, registration AS r"
-		" WHERE e.model_key = $2 AND e.seq < r.seq AND e.at <= upper.at),"
-		" (SELECT v.registered_at + interval '1 microsecond'"
-		" FROM modelreg.model_version AS v WHERE v.model_key = $2"
-		" AND v.version_number < $3 AND v.registered_at < upper.at"
-		" ORDER BY v.version_number DESC LIMIT 1)), upper.at FROM upper"
-	};
-	const MrVersion *v = version;
-	MrRows		rows = mr_sql_query(&statement, MR_SIGHT_LATEST,
-									MR_VALUES(mr_value_text(v->model_id),
-											  mr_value_uuid(&v->model_key),
-											  mr_value_int4(v->version_number),
-											  mr_value_time(*latest),
-											  mr_value_time(*earliest)));
-
-	(void) mr_sql_next(&rows);
-	*earliest = mr_sql_time(&rows, 1);
-	*latest = mr_sql_time(&rows, 2);
-	mr_sql_end(&rows);
-}
-
 void
 mr_versions_delete(const char *model_id)
 {
@@ -460,10 +313,10 @@ mr_versions_in_production(const pg_uuid_t *model_key, const char *except,
 		" ORDER BY version_number FOR UPDATE"
 	};
 
-	return read_ids(mr_sql_query(&statement, MR_SIGHT_LATEST,
-								 MR_VALUES(mr_value_uuid(model_key),
-										   mr_value_text(except))),
-					model_ids);
+	return mr_sql_texts(mr_sql_query(&statement, MR_SIGHT_LATEST,
+									 MR_VALUES(mr_value_uuid(model_key),
+											   mr_value_text(except))),
+						model_ids);
 }
 
 /*
@@ -477,9 +330,9 @@ mr_versions_all(const pg_uuid_t *model_key, char ***model_ids)
 		" ORDER BY version_number FOR UPDATE"
 	};
 
-	return read_ids(mr_sql_query(&statement, MR_SIGHT_LATEST,
-								 MR_VALUES(mr_value_uuid(model_key))),
-					model_ids);
+	return mr_sql_texts(mr_sql_query(&statement, MR_SIGHT_LATEST,
+									 MR_VALUES(mr_value_uuid(model_key))),
+						model_ids);
 }
 
 /*
@@ -510,14 +363,14 @@ mr_versions_excess(const pg_uuid_t *model_key, int keep, bool spare_live,
 
 	if (visible_only && mr_call_is_restricted("model_version"))
 		only = visible_ids(model_key);
-	return read_ids(mr_sql_query(&statement, MR_SIGHT_LATEST,
-								 MR_VALUES(mr_value_uuid(model_key),
-										   mr_value_int4(keep),
-										   mr_value_bool(spare_live),
-										   mr_value_int4(limit),
-										   mr_value_nullable(TEXTARRAYOID,
-															 only))),
-					model_ids);
+	return mr_sql_texts(mr_sql_query(&statement, MR_SIGHT_LATEST,
+									 MR_VALUES(mr_value_uuid(model_key),
+											   mr_value_int4(keep),
+											   mr_value_bool(spare_live),
+											   mr_value_int4(limit),
+											   mr_value_nullable(TEXTARRAYOID,
+																 only))),
+						model_ids);
 }
 
 MrVersionColumn
@@ -587,15 +440,17 @@ mr_versions_check_size(HeapTuple row, TupleDesc desc)
 		"model_config", "training_metadata", "performance_metrics",
 		"properties", "tags", "notes"
 	};
-	MrValue		values[lengthof(columns)];
+	int64		size = 0;
 
 	for (int i = 0; i < lengthof(columns); i++)
 	{
-		values[i].type = SPI_gettypeid(desc, SPI_fnumber(desc, columns[i]));
-		values[i].datum = mr_tuple_nullable(row, desc, columns[i],
-											&values[i].isnull);
+		MrValue		value;
+
+		value.type = SPI_gettypeid(desc, SPI_fnumber(desc, columns[i]));
+		value.datum = mr_tuple_nullable(row, desc, columns[i], &value.isnull);
+		size += mr_json_size(&value, MR_MAX_VERSION_ROW);
 	}
-	mr_check_version_size(lengthof(columns), values);
+	mr_check_version_size(size);
 }
 
 /*
@@ -619,22 +474,9 @@ static bool
 query_version(MrStatement *statement, MrSight sight, const char *model_id,
 			  MrVersion *version)
 {
-	return read_version(mr_sql_query(statement, sight,
-									 MR_VALUES(mr_value_text(model_id))),
-						version);
-}
-
-/*
- * The first row, if there is one, which ends the rows.
- */
-static bool
-read_version(MrRows rows, MrVersion *version)
-{
-	if (!mr_sql_next(&rows))
-		return false;
-	mr_versions_from_row(rows.row, rows.desc, version);
-	mr_sql_end(&rows);
-	return true;
+	return mr_versions_read(mr_sql_query(statement, sight,
+										 MR_VALUES(mr_value_text(model_id))),
+							version);
 }
 
 /*
@@ -659,18 +501,4 @@ raise_taken(const MrNewVersion *version, const char *constraint)
 					   version->model_id, version->version,
 					   version->version_number),
 			 errhint("Run modelreg_audit_verify().")));
-}
-
-/*
- * The first column of rows as C strings.
- */
-static uint64
-read_ids(MrRows rows, char ***model_ids)
-{
-	char	  **next = palloc(sizeof(char *) * Max(rows.count, 1));
-
-	*model_ids = next;
-	while (mr_sql_next(&rows))
-		*next++ = mr_sql_text(&rows, 1);
-	return rows.count;
 }

@@ -80,6 +80,7 @@ typedef enum MrVersionColumn
 
 extern void mr_versions_from_row(HeapTuple tuple, TupleDesc desc,
 								 MrVersion *version);
+extern bool mr_versions_read(MrRows rows, MrVersion *version);
 extern bool mr_versions_get(const char *model_id, MrSight sight,
 							MrVersion *version);
 extern bool mr_versions_is_visible(const char *model_id);
@@ -94,20 +95,6 @@ extern void mr_versions_set_metadata(const char *model_id, NullableDatum notes,
 									 NullableDatum tags,
 									 NullableDatum metrics,
 									 NullableDatum properties);
-extern void mr_versions_set_owner(const char *model_id,
-								  const MrRoleRef *owner);
-extern uint64 mr_versions_models_of_owner(const char *owner,
-										  pg_uuid_t **model_keys);
-extern uint64 mr_versions_of_owner(const pg_uuid_t *model_key,
-								   const char *owner, char ***model_ids);
-extern void mr_versions_lower_registered_at(const char *model_id,
-											TimestampTz registered_at);
-extern TimestampTz mr_versions_next_registered_at(const MrVersion *version);
-extern bool mr_versions_get_before(const pg_uuid_t *model_key,
-								   int version_number, MrVersion *version);
-extern void mr_versions_time_bounds(const MrVersion *version,
-									TimestampTz *earliest,
-									TimestampTz *latest);
 extern void mr_versions_delete(const char *model_id);
 extern Datum mr_versions_row(const char *model_id);
 pg_noreturn extern void mr_versions_raise_unknown(const char *model_id);

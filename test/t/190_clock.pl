@@ -125,6 +125,7 @@ is($a3, "${a2}_2", 'ids keep the highest second issued');
 is(sql(qq{SELECT version_number, registered_at BETWEEN '$before' AND clock_timestamp() FROM modelreg_info('$a3')}), '3|t', 'registered_at is the clock');
 like(sql(qq{SELECT registered_at FROM modelreg_info('$a2')}), qr/^$year/, '... and no other time is touched');
 is(sql(q{SELECT model_id FROM modelreg_find_latest(model_name => 'a')}), $a3, 'the newest of a model does not go by the clock');
+is(sql(q{SELECT model_id FROM modelreg_list('type', max_rows => 4)}) =~ /\A\Q$gone1\E\n/ ? 't' : 'f', 't', 'a list over several models takes what is of the future for the newest');
 is(sqlstate(qq{SELECT modelreg_correct_time('$a2', clock_timestamp())}), '22023', 'a time behind that of the next version is no correction');
 is(sql(qq{SELECT a2.registered_at = a3.registered_at - interval '1 us' AND a2.created_at = a2.registered_at FROM modelreg_info('$a3') AS a3, modelreg_correct_time('$a2', a3.registered_at - interval '1 us') AS a2}),
 	't', 'what the next version proves wrong is corrected');
@@ -154,6 +155,8 @@ is(sql(qq{SELECT registered_at = timestamptz '$after' - interval '1 us' FROM mod
 is(sql(q{SELECT string_agg(event || ' ' || reason, ', ' ORDER BY seq) FROM modelreg_history('b') WHERE event = 'correct_time'}),
 	'correct_time the clock was ahead, correct_time the clock was ahead', '... with an event each');
 is(sqlstate(qq{SELECT modelreg_correct_time('$b1', '$before')}), '55000', '... once');
+is(sql(q{SELECT string_agg(version_number::text, ' ' ORDER BY n) FROM (SELECT r.*, row_number() OVER () AS n FROM modelreg_list('type') AS r) AS l WHERE model_name = 'a'}),
+	'3 2 1', '... and lists over several models are in the order of what was registered');
 unlike(sql(q{SELECT detail FROM modelreg_check() WHERE item = 'times'}), qr/\b[ab]_/, '... and modelreg_check is content with it');
 holds('repaired');
 

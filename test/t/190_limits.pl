@@ -10,7 +10,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 # these nodes log every statement
-my $node = ModelregTest::node('main', init => [ extra => [ '--encoding=UTF8', '--locale=C' ] ], conf => "log_statement = none\nautovacuum = off\n");
+my $node = ModelregTest::node('main', conf => "log_statement = none\nautovacuum = off\n");
 my $session = $node->background_psql('postgres', on_error_stop => 0);
 $session->set_query_timer_restart();
 $session->query_safe('\set VERBOSITY verbose');

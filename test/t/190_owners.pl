@@ -8,9 +8,8 @@ use ModelregTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my @encoding = (extra => [ '--encoding=UTF8', '--locale=C' ]);
-my $node = ModelregTest::node('main', init => [ allows_streaming => 'logical', @encoding ]);
-my $elsewhere = ModelregTest::node('elsewhere', init => [ @encoding ], extension => 0);
+my $node = ModelregTest::node('main', init => [ allows_streaming => 'logical' ]);
+my $elsewhere = ModelregTest::node('elsewhere', extension => 0);
 my $dumps = PostgreSQL::Test::Utils::tempdir();
 my @hostile = ('16384', '-', "it's \"Ümläut\"\\", 'CamelCase');
 
@@ -193,7 +192,7 @@ for my $target (@targets)
 {
 	my ($name, @options) = @$target;
 	my $new_bindir = @options ? $options[1]{bindir} : $bindir;
-	my $new = ModelregTest::node("upgraded_$name", @options, init => [ @encoding ], start => 0);
+	my $new = ModelregTest::node("upgraded_$name", @options, start => 0);
 	my $directory = PostgreSQL::Test::Utils::tempdir();
 	chdir $directory or die "$directory: $!\n";
 	command_ok([ "$new_bindir/pg_upgrade", '--no-sync', '-d', $node->data_dir, '-D', $new->data_dir, '-b', $bindir, '-B', $new_bindir,

@@ -51,7 +51,8 @@ sub node
 	my $server = $options{server};
 	my $node = PostgreSQL::Test::Cluster->new($name,
 		$server ? (install_path => $server->{install_path}) : ());
-	$node->init(@{ $options{init} // [] });
+	# whatever the locale of who runs the tests
+	$node->init(extra => [ '--encoding=UTF8', '--locale=C' ], @{ $options{init} // [] });
 	$node->append_conf('postgresql.conf',
 		settings($server ? $server->{stage} : $ENV{MODELREG_STAGE}));
 	# These nodes log every statement; artifacts need not be in the log.
